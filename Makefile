@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh machine:
+#   make site   set up, then build the site into _site/
+#   make test   set up, then run all tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: site test preview run status lint benchmark clean
+
+site: $(VENV)/.site
+	$(BIN)/python -m lib site
+
+test: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+preview: $(VENV)/.site
+	$(BIN)/python -m lib preview
+
+# Execute every notebook whose stored outputs are out of date.
+run: $(VENV)/.test
+	$(BIN)/python -m lib run
+
+status: $(VENV)/.test
+	$(BIN)/python -m lib status
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: $(VENV)/.test
+	for file in tests/benchmarks/*.py; do $(BIN)/python $$file; done
+
+clean:
+	rm -rf _site build *.egg-info .pytest_cache .ruff_cache
+
+# What each command needs, installed once; pyproject.toml says what.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.site: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[site]"
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[site,notebooks,test]"
+	@touch $@ $(VENV)/.site

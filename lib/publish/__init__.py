@@ -1,0 +1,1 @@
+"""Run notebooks, stamp them, keep the numbers in prose true, render the site."""

@@ -1,0 +1,127 @@
+"""The command line: `python -m lib data | run | status | numbers | pictures | site | preview`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from lib.publish.project import ROOT, PublishError, notebooks, pages
+
+
+def short(path: Path) -> str:
+    path = path.resolve()
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def command_run(args: argparse.Namespace) -> int:
+    from lib.publish.execute import run
+    from lib.publish.stamp import problems
+
+    chosen = [p.resolve() for p in args.notebook] or [p for p in notebooks() if problems(p)]
+    if not chosen:
+        print("Every notebook is up to date; name one to run it all the same.")
+    failed = 0
+    for path in chosen:
+        try:
+            run(path, args.scale)
+        except PublishError as error:
+            print(error, file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
+def command_status(args: argparse.Namespace) -> int:
+    from lib.publish.stamp import problems
+
+    stale = 0
+    for path in notebooks():
+        reasons = problems(path)
+        stale += bool(reasons)
+        print(f"{short(path)}: {'; '.join(reasons) if reasons else 'up to date'}")
+    return 1 if stale else 0
+
+
+def command_numbers(args: argparse.Namespace) -> int:
+    from lib.publish.numbers import UnknownMetric, refresh
+
+    failed = 0
+    for path in pages():
+        try:
+            if refresh(path):
+                print(f"{short(path)}: brought up to date")
+        except UnknownMetric as error:
+            print(f"{short(path)}: {error}", file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
+def command_pictures(args: argparse.Namespace) -> int:
+    from lib.publish.pictures import draw_all
+
+    for path in draw_all():
+        print(short(path))
+    return 0
+
+
+def command_site(args: argparse.Namespace) -> int:
+    from lib.publish.render import render
+
+    warnings = render()
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return 1 if warnings else 0
+
+
+def command_preview(args: argparse.Namespace) -> int:
+    from lib.publish.render import preview
+
+    return preview(port=args.port)
+
+
+def command_data(args: argparse.Namespace) -> int:
+    from lib.data.commands import main as data_main
+
+    return data_main(args.rest)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m lib", description="The tools of Engineering notes.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+
+    data = commands.add_parser("data", help="list, fetch, find and verify the data sets", add_help=False)
+    data.add_argument("rest", nargs=argparse.REMAINDER)
+    data.set_defaults(call=command_data)
+
+    run = commands.add_parser("run", help="execute notebooks and store outputs, stamp and results")
+    run.add_argument("notebook", nargs="*", type=Path, help="the notebooks; with none, every one that is not up to date")
+    run.add_argument("--scale", choices=("smoke", "cpu", "gpu"), default="cpu", help="smoke stores nothing (default cpu)")
+    run.set_defaults(call=command_run)
+
+    status = commands.add_parser("status", help="say which notebooks are out of date, and why")
+    status.set_defaults(call=command_status)
+
+    numbers = commands.add_parser("numbers", help="bring the numbers quoted in prose up to date")
+    numbers.set_defaults(call=command_numbers)
+
+    pictures = commands.add_parser("pictures", help="draw the site's own pictures again")
+    pictures.set_defaults(call=command_pictures)
+
+    site = commands.add_parser("site", help="render the site into _site")
+    site.set_defaults(call=command_site)
+
+    preview = commands.add_parser("preview", help="serve the site here and render again at every change")
+    preview.add_argument("--port", type=int, default=4200)
+    preview.set_defaults(call=command_preview)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0 when all is well, 1 for a fault in the tree, 2 for a wrong call."""
+    args = parser().parse_args(argv)
+    try:
+        return args.call(args)
+    except PublishError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; nothing was changed", file=sys.stderr)
+        return 130

@@ -1,0 +1,188 @@
+"""Execute a notebook at one of its scales, and keep what came out only if every cell ran.
+
+The cells' parameters are the production values in plain view in the cell tagged `parameters`. Another scale
+overrides some of them; the overrides lie in the notebook's metadata under `notes`, as
+`{"smoke": {"data": "synthetic"}, "gpu": {"epochs": 50}}`. A smoke run never stores anything.
+"""
+
+import datetime
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lib.publish import numbers
+from lib.publish.project import RESULTS, ROOT, PublishError, has_tag, read_notebook, slug, write_atomically
+from lib.publish.stamp import code_hash, digest, module_hashes
+
+SCALES = ("smoke", "cpu", "gpu")
+
+# Runs as the last cell, in the notebook's own kernel, and tells what only that process knows; never stored.
+PROBE = """
+import importlib.metadata as _metadata, json as _json, platform as _platform, resource as _resource, sys as _sys
+_known = ["numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "seaborn", "torch", "torchaudio", "librosa"]
+_loaded = {"scikit-learn": "sklearn"}
+_device = "cpu"
+if "torch" in _sys.modules and _sys.modules["torch"].cuda.is_available():
+    _device = _sys.modules["torch"].cuda.get_device_name(0)
+print(_json.dumps({
+    "modules": sorted(m for m in _sys.modules if m == "lib" or m.startswith("lib.")),
+    "versions": {"python": _platform.python_version()}
+    | {p: _metadata.version(p) for p in _known if _loaded.get(p, p) in _sys.modules},
+    "device": _device,
+    "peak_memory_mb": round(_resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss / 1024),
+}))
+"""
+
+
+def scale_parameters(notebook: dict, scale: str, path: Path) -> dict:
+    """The parameter overrides of a scale; production (`cpu`) needs none."""
+    if scale not in SCALES:
+        raise PublishError(f"unknown scale {scale!r}: choose one of {', '.join(SCALES)}")
+    overrides = notebook.get("metadata", {}).get("notes", {}).get(scale)
+    if overrides is None and scale != "cpu":
+        raise PublishError(f'{path}: it has no {scale} scale; add {{"{scale}": {{…}}}} to its metadata under "notes"')
+    if overrides and not any(has_tag(c, "parameters") for c in notebook["cells"]):
+        raise PublishError(f"{path}: no cell is tagged `parameters`, so the {scale} scale can't override any")
+    return overrides or {}
+
+
+def heading_of(cell: dict, last: str) -> str:
+    """The section a cell stands in, for the progress lines."""
+    if cell["cell_type"] != "markdown":
+        return last
+    headings = [line.lstrip("# ").strip() for line in cell["source"].splitlines() if line.startswith("#")]
+    return headings[-1] if headings else last
+
+
+def execute(notebook: dict, path: Path, parameters: dict, results: Path, say: Callable[[str], None]) -> tuple[dict, dict]:
+    """Run every cell in a fresh kernel; the notebook with its outputs, and what the probe told.
+
+    `results` is the folder into which the notebook's `Results.save()` writes.
+
+    Raises
+    ------
+    PublishError
+        When a cell fails; the message holds the cell's section and the end of its traceback.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from papermill.parameterize import parameterize_notebook
+
+    node = nbformat.from_dict(notebook)
+    node = nbformat.v4.upgrade(node) if node.nbformat_minor < 5 else node
+    if parameters:
+        node = parameterize_notebook(node, parameters)
+    for cell in node.cells:  # what papermill's own records would add to every difference
+        cell.metadata.pop("papermill", None)
+    node.metadata.pop("papermill", None)
+    node.cells.append(nbformat.v4.new_code_cell(PROBE))
+    last_cell = len(node.cells) - 2
+    section, began = "", 0.0
+
+    def on_start(cell: dict, cell_index: int) -> None:
+        nonlocal section, began
+        section, began = heading_of(cell, section), time.perf_counter()
+
+    def on_done(cell: dict, cell_index: int, execute_reply: dict) -> None:
+        seconds = time.perf_counter() - began
+        if cell_index <= last_cell:
+            say(f"  cell {cell_index + 1} of {last_cell + 1}  {seconds:7.1f} s  {section}")
+
+    data_log = results / "data.log"
+    client = NotebookClient(
+        node,
+        timeout=None,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=on_start,
+        on_cell_executed=on_done,
+    )
+    own_python = str(Path(sys.executable).parent)
+    client_env = {
+        **os.environ,
+        "NOTES_RESULTS": str(results),
+        "NOTES_DATA_LOG": str(data_log),
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+        "PATH": os.pathsep.join([own_python, os.environ.get("PATH", "")]),
+    }
+    if os.environ.get("NOTES_DATA"):  # the kernel runs in another folder
+        client_env["NOTES_DATA"] = str(Path(os.environ["NOTES_DATA"]).resolve())
+    try:
+        client.execute(env=client_env)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        tail = "\n".join(str(error).strip().splitlines()[-12:])
+        raise PublishError(f"{path}: a cell failed in section “{section}”; nothing was stored\n{tail}") from None
+    probe = json.loads("".join(o["text"] for o in node.cells.pop().outputs if o.get("name") == "stdout"))
+    for cell in node.cells:
+        cell.metadata.pop("execution", None)  # times of day
+    lines = data_log.read_text().splitlines() if data_log.is_file() else []
+    probe["data"] = {entry["name"]: entry["hash"] for entry in map(json.loads, lines)}
+    return node, probe
+
+
+def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> dict:
+    """Execute a notebook and, unless the scale is smoke, store outputs, stamp and results.
+
+    Returns the stamp. Nothing on disk changes before every cell has run, so a failed or interrupted run leaves the
+    old outputs and results as they were.
+
+    Raises
+    ------
+    PublishError
+        When a cell fails, or a production run read a synthetic stand-in or no data was recorded as it should.
+    """
+    import nbformat
+
+    path = path.resolve()
+    notebook = read_notebook(path)
+    notebook["cells"] = [c for c in notebook["cells"] if not has_tag(c, "injected-parameters")]
+    parameters = scale_parameters(notebook, scale, path)
+    scratch = Path(tempfile.mkdtemp(prefix="notes_run_"))
+    say(f"{path.name}: {scale} run, {len(notebook['cells'])} cells")
+    began = time.perf_counter()
+    try:
+        done, probe = execute(notebook, path, parameters, scratch, say)
+        seconds = round(time.perf_counter() - began, 1)
+        recorded_file = scratch / f"{slug(path)}.json"
+        recorded = json.loads(recorded_file.read_text()) if recorded_file.is_file() else None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    stamp = {
+        "scale": scale,
+        "parameters": parameters,
+        "code": code_hash(notebook),
+        "modules": module_hashes(probe["modules"]),
+        "data": probe["data"],
+        "results": digest(json.dumps(recorded["metrics"], sort_keys=True)) if recorded else None,
+        "device": probe["device"],
+        "versions": probe["versions"],
+        "seconds": seconds,
+        "peak_memory_mb": probe["peak_memory_mb"],
+        "date": datetime.date.today().isoformat(),
+    }
+    if scale != "smoke":
+        store(path, nbformat, done, recorded, stamp)
+    say(f"{path.name}: done in {seconds} s, peak memory {probe['peak_memory_mb']} MB")
+    return stamp
+
+
+def store(path: Path, nbformat: object, done: dict, recorded: dict | None, stamp: dict) -> None:
+    """Put outputs, stamp and results in their places, each atomically, and bring the quoted numbers up to date."""
+    synthetic = [name for name in stamp["data"] if name.endswith(":synthetic")]
+    if synthetic:
+        raise PublishError(f"{path}: it ran on the stand-in {', '.join(synthetic)}, which is never published")
+    done.metadata["provenance"] = stamp
+    if recorded:
+        recorded["provenance"] = stamp
+        text = json.dumps(recorded, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(RESULTS / f"{slug(path)}.json", text)
+    write_atomically(path, nbformat.writes(done) + "\n")
+    if recorded:
+        numbers.refresh(path)

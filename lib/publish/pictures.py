@@ -1,0 +1,91 @@
+"""The site's own pictures, drawn by code: the banner, the icon and the thumbnails of pages without a figure.
+
+They are SVG in mid-tone colours that hold on a white and on a dark page.
+"""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from lib.publish.project import ROOT, write_atomically
+
+TEAL, ORANGE, GREY = "#1a936f", "#d1640f", "#7d8590"
+Point = tuple[float, float]
+
+# The waves of one heartbeat: place in the beat (0 to 1), height, width.
+WAVES = ((0.18, 0.12, 0.025), (0.33, -0.12, 0.010), (0.36, 1.0, 0.011), (0.39, -0.25, 0.011), (0.60, 0.24, 0.040))
+
+
+def heartbeat(phase: float) -> float:
+    """The height of a drawn electrocardiogram at `phase` (0 to 1) of a beat: P, Q, R, S and T wave."""
+    return sum(height * math.exp(-0.5 * ((phase - at) / width) ** 2) for at, height, width in WAVES)
+
+
+def spectrum_bar(position: float) -> float:
+    """The height of a drawn voice spectrum at `position` (0 to 1): harmonics under three formants."""
+    formants = sum(h * math.exp(-0.5 * ((position - at) / 0.09) ** 2) for at, h in ((0.18, 1), (0.45, 0.7), (0.75, 0.45)))
+    return (0.12 + formants) * (0.62 + 0.38 * math.cos(position * 90))
+
+
+def line(points: Iterable[Point], colour: str, width: float = 3) -> str:
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    style = f'fill="none" stroke="{colour}" stroke-width="{width}" stroke-linejoin="round" stroke-linecap="round"'
+    return f'<polyline points="{path}" {style}/>'
+
+
+def bar(x: float, middle: float, half: float, width: float, colour: str) -> str:
+    box = f'x="{x:.1f}" y="{middle - half:.1f}" width="{width:.1f}" height="{2 * half:.1f}"'
+    return f'<rect {box} rx="{width / 2:.1f}" fill="{colour}"/>'
+
+
+def svg(width: int, height: int, title: str, *shapes: str) -> str:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">'
+    return "\n".join([head, f"<title>{title}</title>", *shapes, "</svg>"]) + "\n"
+
+
+def ecg_line(left: float, right: float, middle: float, height: float, beats: int) -> list[Point]:
+    steps = 90 * beats
+    xs = [left + (right - left) * k / steps for k in range(steps + 1)]
+    return [(x, middle - height * heartbeat(k / 90 % 1)) for k, x in enumerate(xs)]
+
+
+def banner() -> str:
+    trace = line(ecg_line(10, 420, 105, 80, 3), TEAL)
+    bars = [bar(436 + 12 * k, 90, 70 * spectrum_bar(k / 27), 6, ORANGE) for k in range(28)]
+    return svg(780, 180, "Heartbeats that turn into a sound spectrum", trace, *bars)
+
+
+def icon() -> str:
+    return svg(64, 64, "Engineering notes", line(ecg_line(4, 60, 44, 34, 1), TEAL, 5))
+
+
+def checked_numbers() -> str:
+    """Interval bars around a line, one of which is ticked: for the post on how numbers are kept honest."""
+    shapes = [line([(400, 60), (400, 390)], GREY, 2)]
+    for row, (middle, half) in enumerate(((330, 120), (430, 80), (500, 60), (470, 30))):
+        y, colour = 100 + 80 * row, TEAL if row == 3 else GREY
+        shapes += [line([(middle - half, y), (middle + half, y)], colour, 8), bar(middle - 9, y, 13, 18, colour)]
+    shapes.append(line([(560, 340), (585, 368), (640, 300)], ORANGE, 12))
+    return svg(800, 450, "Four intervals, the narrowest one ticked", *shapes)
+
+
+def first_steps() -> str:
+    """A wave above the bars of its spectrum: for the unit a newcomer starts with."""
+    wave = [(60 + k * 3.4, 130 - 70 * math.sin(k / 8) * math.exp(-(((k - 100) / 70) ** 2))) for k in range(201)]
+    bars = [bar(90 + 22 * k, 320, 90 * spectrum_bar(k / 28), 12, ORANGE) for k in range(29)]
+    return svg(800, 450, "A short sound as a wave, and its spectrum below", line(wave, TEAL, 5), *bars)
+
+
+PICTURES = {
+    "images/banner.svg": banner,
+    "images/favicon.svg": icon,
+    "blog/images/checked_numbers.svg": checked_numbers,
+    "notebooks/start_here/first_steps.svg": first_steps,
+}
+
+
+def draw_all(root: Path = ROOT) -> list[Path]:
+    """Write every picture; the paths."""
+    for name, draw in PICTURES.items():
+        write_atomically(root / name, draw())
+    return [root / name for name in PICTURES]
