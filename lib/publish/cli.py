@@ -92,8 +92,12 @@ def parser() -> argparse.ArgumentParser:
     data.set_defaults(call=command_data)
 
     run = commands.add_parser("run", help="execute notebooks and store outputs, stamp and results")
-    run.add_argument("notebook", nargs="*", type=Path, help="the notebooks; with none, every one that is not up to date")
-    run.add_argument("--scale", choices=("smoke", "cpu", "gpu"), default="cpu", help="smoke stores nothing (default cpu)")
+    run.add_argument(
+        "notebook", nargs="*", type=Path, help="the notebooks; with none, every one that is not up to date"
+    )
+    run.add_argument(
+        "--scale", choices=("smoke", "cpu", "gpu"), default="cpu", help="smoke stores nothing (default cpu)"
+    )
     run.set_defaults(call=command_run)
 
     status = commands.add_parser("status", help="say which notebooks are out of date, and why")

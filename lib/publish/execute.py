@@ -59,7 +59,24 @@ def heading_of(cell: dict, last: str) -> str:
     return headings[-1] if headings else last
 
 
-def execute(notebook: dict, path: Path, parameters: dict, results: Path, say: Callable[[str], None]) -> tuple[dict, dict]:
+def with_parameters(node: dict, parameters: dict) -> dict:
+    """The notebook with a cell after the parameters that overrides some of them, without papermill's own records."""
+    from papermill.parameterize import parameterize_notebook
+
+    for cell in node.cells:  # papermill looks for the tag in every cell
+        cell.metadata.setdefault("tags", [])
+    node.metadata.setdefault("papermill", {})
+    node = parameterize_notebook(node, parameters, kernel_name="python3", language="python")
+    for cell in node.cells:
+        if not cell.metadata["tags"]:
+            del cell.metadata["tags"]
+    del node.metadata["papermill"]
+    return node
+
+
+def execute(
+    notebook: dict, path: Path, parameters: dict, results: Path, say: Callable[[str], None]
+) -> tuple[dict, dict]:
     """Run every cell in a fresh kernel; the notebook with its outputs, and what the probe told.
 
     `results` is the folder into which the notebook's `Results.save()` writes.
@@ -72,15 +89,11 @@ def execute(notebook: dict, path: Path, parameters: dict, results: Path, say: Ca
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from papermill.parameterize import parameterize_notebook
 
     node = nbformat.from_dict(notebook)
     node = nbformat.v4.upgrade(node) if node.nbformat_minor < 5 else node
     if parameters:
-        node = parameterize_notebook(node, parameters)
-    for cell in node.cells:  # what papermill's own records would add to every difference
-        cell.metadata.pop("papermill", None)
-    node.metadata.pop("papermill", None)
+        node = with_parameters(node, parameters)
     node.cells.append(nbformat.v4.new_code_cell(PROBE))
     last_cell = len(node.cells) - 2
     section, began = "", 0.0

@@ -23,7 +23,7 @@ REMOTE_SCRIPT = re.compile(rf"""<script\b[^>]*\bsrc=["']{REMOTE}["'][^>]*>\s*</s
 REMOTE_STYLE = re.compile(
     rf"""<link\b(?=[^>]*\brel=["'](?:stylesheet|preconnect|preload)["'])[^>]*\bhref=["']{REMOTE}["'][^>]*>\s*"""
 )
-REMOTE_IMPORT = re.compile(r"""@import\s+(?:url\(\s*)?["']?(?:https?:)?//[^;]*;""")
+REMOTE_IMPORT = re.compile(r"""@import\s+(?:url\(\s*["']?(?:https?:)?//[^)]*\)|["'](?:https?:)?//[^"']*["'])[^;]*;""")
 REQUIRE_JQUERY = re.compile(r"""<script type="application/javascript">define\('jquery'[^<]*</script>\s*""")
 MATHS = re.compile(r'<span class="math (inline|display)">\\[(\[](.*?)\\[)\]]</span>', re.S)
 

@@ -13,7 +13,13 @@ TEAL, ORANGE, GREY = "#1a936f", "#d1640f", "#7d8590"
 Point = tuple[float, float]
 
 # The waves of one heartbeat: place in the beat (0 to 1), height, width.
-WAVES = ((0.18, 0.12, 0.025), (0.33, -0.12, 0.010), (0.36, 1.0, 0.011), (0.39, -0.25, 0.011), (0.60, 0.24, 0.040))
+WAVES = (
+    (0.18, 0.12, 0.025),
+    (0.33, -0.12, 0.010),
+    (0.36, 1.0, 0.011),
+    (0.39, -0.25, 0.011),
+    (0.60, 0.24, 0.040),
+)
 
 
 def heartbeat(phase: float) -> float:
@@ -23,7 +29,9 @@ def heartbeat(phase: float) -> float:
 
 def spectrum_bar(position: float) -> float:
     """The height of a drawn voice spectrum at `position` (0 to 1): harmonics under three formants."""
-    formants = sum(h * math.exp(-0.5 * ((position - at) / 0.09) ** 2) for at, h in ((0.18, 1), (0.45, 0.7), (0.75, 0.45)))
+    formants = sum(
+        h * math.exp(-0.5 * ((position - at) / 0.09) ** 2) for at, h in ((0.18, 1), (0.45, 0.7), (0.75, 0.45))
+    )
     return (0.12 + formants) * (0.62 + 0.38 * math.cos(position * 90))
 
 
@@ -64,7 +72,10 @@ def checked_numbers() -> str:
     shapes = [line([(400, 60), (400, 390)], GREY, 2)]
     for row, (middle, half) in enumerate(((330, 120), (430, 80), (500, 60), (470, 30))):
         y, colour = 100 + 80 * row, TEAL if row == 3 else GREY
-        shapes += [line([(middle - half, y), (middle + half, y)], colour, 8), bar(middle - 9, y, 13, 18, colour)]
+        shapes += [
+            line([(middle - half, y), (middle + half, y)], colour, 8),
+            bar(middle - 9, y, 13, 18, colour),
+        ]
     shapes.append(line([(560, 340), (585, 368), (640, 300)], ORANGE, 12))
     return svg(800, 450, "Four intervals, the narrowest one ticked", *shapes)
 

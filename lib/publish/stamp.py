@@ -60,7 +60,9 @@ def essential(source: str) -> str:
 
 def code_hash(notebook: dict) -> str:
     """The hash of the notebook's code cells, apart from parameters that a run injected."""
-    cells = (c["source"] for c in notebook["cells"] if c["cell_type"] == "code" and not has_tag(c, "injected-parameters"))
+    cells = (
+        c["source"] for c in notebook["cells"] if c["cell_type"] == "code" and not has_tag(c, "injected-parameters")
+    )
     return digest("\n\n".join(e for e in map(essential, cells) if e))
 
 

@@ -1,0 +1,31 @@
+"""What several test files share: the built site, and where the real data is."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The whole site, rendered once by the fallback renderer with no warning."""
+    env = {**os.environ, "NOTES_RENDERER": "smalldocs"}
+    done = subprocess.run([sys.executable, "-m", "lib", "site"], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return ROOT / "_site"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser on the PATH; on CI there must be one."""
+    found = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+    if found is None and os.environ.get("CI"):
+        pytest.fail("CI has no Chromium; .ci/run should have installed it")
+    if found is None:
+        pytest.skip("no Chromium on the PATH (apt install chromium)")
+    return found

@@ -1,0 +1,70 @@
+"""The site is rendered by what is there, and the command says which."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from lib.publish.project import ROOT, PublishError
+from lib.publish.render import render, renderer
+
+
+@pytest.fixture
+def fake_quarto(tmp_path, monkeypatch):
+    """A `quarto` on the PATH that prints what it is told to."""
+
+    def install(script: str) -> None:
+        program = tmp_path / "quarto"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.delenv("NOTES_RENDERER", raising=False)
+
+    return install
+
+
+def test_quarto_is_preferred_where_it_is_installed(fake_quarto):
+    fake_quarto("exit 0")
+    assert renderer() == "quarto"
+
+
+def test_a_variable_chooses_the_renderer(fake_quarto, monkeypatch):
+    fake_quarto("exit 0")
+    monkeypatch.setenv("NOTES_RENDERER", "smalldocs")
+    assert renderer() == "smalldocs"
+    monkeypatch.setenv("NOTES_RENDERER", "word")
+    with pytest.raises(PublishError, match="quarto or smalldocs"):
+        renderer()
+
+
+def test_a_warning_of_quarto_is_a_fault(fake_quarto, tmp_path, capsys):
+    fake_quarto("echo 'WARN: Unable to resolve link target: x.qmd' >&2")
+    assert render(tmp_path) == ["WARN: Unable to resolve link target: x.qmd"]
+    assert "Rendering with Quarto" in capsys.readouterr().out
+
+
+def test_a_failure_of_quarto_shows_what_it_said(fake_quarto, tmp_path):
+    fake_quarto("echo 'ERROR: bad yaml' >&2; exit 1")
+    with pytest.raises(PublishError, match="bad yaml"):
+        render(tmp_path)
+
+
+def test_the_fallback_says_which_program_it_used_and_where_the_site_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NOTES_RENDERER", "smalldocs")
+    (tmp_path / "_quarto.yml").write_text("project:\n  type: website\nwebsite:\n  title: T\n")
+    (tmp_path / "index.qmd").write_text("---\ntitle: Hello\n---\n\nSee [nowhere](gone.qmd).\n")
+    assert render(tmp_path) == ["index.qmd: broken link gone.qmd"]
+    said = capsys.readouterr().out
+    assert "smalldocs" in said
+    assert str(tmp_path / "_site") in said
+
+
+def test_broken_options_are_told_in_one_sentence(tmp_path):
+    (tmp_path / "_quarto.yml").write_text("website: [unclosed\n")
+    env = {**os.environ, "NOTES_RENDERER": "smalldocs"}
+    code = f"from lib.publish.render import render; from pathlib import Path; render(Path({str(tmp_path)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert "PublishError" in done.stderr
+    assert "_quarto.yml" in done.stderr

@@ -1,0 +1,162 @@
+"""The site as a person meets it: in Chromium, with no way out to any other host."""
+
+import functools
+import http.server
+import threading
+
+import pytest
+
+from lib.publish.project import ROOT, pages
+
+pytestmark = pytest.mark.browser
+
+ADDRESSES = [p.relative_to(ROOT).with_suffix(".html").as_posix() for p in pages()]
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def host(site):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=chromium, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser, host):
+    """Opens an address; collects what the page tried to fetch elsewhere and what it complained of."""
+    contexts = []
+
+    def visit(address: str, viewport: dict = DESK, scheme: str = "light"):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints = []
+
+        def guard(route):
+            if route.request.url.startswith((host, "data:")):
+                return route.continue_()
+            page.complaints.append(f"fetches {route.request.url}")
+            return route.abort()
+
+        page.route("**/*", guard)
+        page.on("console", lambda m: m.type in ("error", "warning") and page.complaints.append(m.text))
+        page.on("pageerror", lambda e: page.complaints.append(str(e)))
+        page.on("response", lambda r: r.status >= 400 and page.complaints.append(f"{r.status} {r.url}"))
+        page.goto(f"{host}/{address}", wait_until="load")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_page_loads_without_complaint_and_without_the_network(open_page, address):
+    page = open_page(address)
+    page.wait_for_timeout(200)
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_page_has_no_serious_accessibility_fault(open_page, address, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_page(address, scheme=scheme)
+    found = Axe().run(page).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    told = [f"{v['id']}: {v['help']}: {n['html'][:200]} {n['any'][:1]}" for v in serious for n in v["nodes"][:5]]
+    assert told == []
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_page_fits_a_phone(open_page, address):
+    page = open_page(address, viewport=PHONE)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE["width"]
+
+
+def test_the_menu_leads_to_every_part(open_page):
+    page = open_page("index.html")
+    for name in ("Projects", "Blog", "Course", "Home"):
+        page.locator("#quarto-header").get_by_role("link", name=name, exact=True).click()
+        page.wait_for_load_state()
+        assert page.locator("h1.title").inner_text() == (name if name != "Home" else "Engineering notes")
+
+
+def test_the_menu_opens_on_a_phone(open_page):
+    page = open_page("index.html", viewport=PHONE)
+    link = page.locator("#quarto-header").get_by_role("link", name="Course", exact=True)
+    assert not link.is_visible()
+    page.locator(".navbar-toggler").first.click()
+    link.wait_for(state="visible")
+    link.click()
+    page.wait_for_url("**/course.html")
+
+
+def test_search_leads_to_a_report(open_page):
+    page = open_page("index.html")
+    page.locator("#quarto-search input").fill("cholesterol")
+    hit = page.locator("#quarto-search a", has_text="Heart").first
+    hit.wait_for(state="visible")
+    hit.click()
+    page.wait_for_url("**/heart_disease.html*")
+
+
+def test_the_theme_switch_turns_the_page_dark_and_remembers(open_page):
+    page = open_page("index.html")
+    brightness = (
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((a, b) => +a + +b, 0)"
+    )
+    light = page.evaluate(brightness)
+    page.locator(".quarto-color-scheme-toggle").first.click()
+    page.wait_for_timeout(200)
+    dark = page.evaluate(brightness)
+    page.goto(page.url.replace("index.html", "blog.html"))
+    assert light > 600
+    assert dark < 150
+    assert page.evaluate(brightness) == dark
+
+
+def test_folded_code_opens(open_page):
+    page = open_page("projects/heart_disease.html")
+    fold = page.locator("details.code-fold").first
+    assert not fold.locator("pre").is_visible()
+    fold.locator("summary").click()
+    assert fold.locator("pre").is_visible()
+
+
+def test_a_category_narrows_the_projects(open_page):
+    page = open_page("projects.html")
+    page.locator(".quarto-listing-category .category", has_text="statistics").first.click()
+    assert page.locator(".quarto-grid-item:visible").count() >= 1
+
+
+def test_an_old_address_arrives_at_the_new_page(open_page):
+    page = open_page("projects/Heart_disease_project.html")
+    page.wait_for_url("**/projects/heart_disease.html")

@@ -1,0 +1,222 @@
+"""The sources of the pages: valid, complete, described for those who can't see, and true to the results files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lib.publish import numbers
+from lib.publish.project import RESULTS, ROOT, has_tag, notebooks, pages, read_notebook, slug
+from lib.publish.stamp import problems
+
+NOTEBOOKS = notebooks()
+PAGES = pages()
+LISTED = [p for p in PAGES if p.parent != ROOT]
+
+FRONT_MATTER = {
+    "title", "subtitle", "pagetitle", "description", "image", "image-alt", "categories", "date", "date-modified",
+    "aliases", "toc", "listing", "search", "draft", "author", "page-layout",
+}  # fmt: skip
+LISTING = {
+    "id", "contents", "type", "grid-columns", "image-height", "sort", "categories", "fields", "feed", "max-items",
+}  # fmt: skip
+CELL_OPTIONS = {
+    "label", "echo", "output", "include", "code-fold", "code-summary", "fig-cap", "fig-alt", "fig-align", "tbl-cap",
+    "layout-ncol", "column",
+}  # fmt: skip
+IMAGES = ("image/png", "image/jpeg", "image/svg+xml", "image/gif")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|Users|content|var/folders)/|[A-Z]:\\\\?Users")
+
+
+def ids(paths: list[Path]) -> list[str]:
+    return [str(p.relative_to(ROOT)) for p in paths]
+
+
+def prose(path: Path) -> list[str]:
+    """The Markdown of a page, a text a cell, without code."""
+    if path.suffix == ".ipynb":
+        texts = [c["source"] for c in read_notebook(path)["cells"] if c["cell_type"] == "markdown"]
+    else:
+        texts = [re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8"), flags=re.S)]
+    return [re.sub(r"^```.*?^```", "", t, flags=re.S | re.M) for t in texts]
+
+
+def front_matter(path: Path) -> dict:
+    text = read_notebook(path)["cells"][0]["source"] if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+    match = re.match(r"---\n(.*?)\n---", text, re.S)
+    assert match, f"{path.name} does not begin with front matter"
+    return yaml.safe_load(match[1])
+
+
+def code_cells(path: Path) -> list[dict]:
+    return [c for c in read_notebook(path)["cells"] if c["cell_type"] == "code" and c["source"].strip()]
+
+
+def options(cell: dict) -> dict:
+    lines = [line[2:].strip() for line in cell["source"].splitlines() if line.startswith("#|")]
+    return yaml.safe_load("\n".join(lines)) or {}
+
+
+def pictures(cell: dict) -> int:
+    return sum(any(m in o.get("data", {}) for m in IMAGES) for o in cell["outputs"])
+
+
+def output_text(cell: dict) -> str:
+    """Everything that the cell's outputs say, apart from pictures."""
+    parts = []
+    for output in cell["outputs"]:
+        parts.append("".join(output.get("text", "")))
+        parts += ["".join(v) for m, v in output.get("data", {}).items() if m.startswith("text/")]
+    return "\n".join(parts)
+
+
+def test_there_are_pages_to_check():
+    assert len(PAGES) >= 6
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_a_notebook_is_valid(path):
+    import nbformat
+
+    nbformat.validate(nbformat.read(path, as_version=4))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_a_notebook_is_stored_as_a_run_left_it(path):
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))
+def test_front_matter_has_known_names_only(path):
+    meta = front_matter(path)
+    assert set(meta) <= FRONT_MATTER
+    assert set(meta.get("listing") or {}) <= LISTING
+    assert meta["title"]
+    assert meta["description"]
+
+
+@pytest.mark.parametrize("path", LISTED, ids=ids(LISTED))
+def test_a_listed_page_has_what_its_card_shows(path):
+    meta = front_matter(path)
+    assert {"image", "image-alt", "categories", "date"} <= set(meta)
+    assert (path.parent / meta["image"]).is_file()
+    assert meta["image-alt"].strip()
+    assert len(meta["description"]) <= 175, "longer than a card shows"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_cell_options_are_names_quarto_knows(path):
+    for cell in code_cells(path):
+        assert set(options(cell)) <= CELL_OPTIONS, cell["source"][:200]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_each_figure_has_caption_and_alternative_text(path):
+    for cell in code_cells(path):
+        shown, given = pictures(cell), options(cell)
+        if not shown:
+            continue
+        for name in ("fig-cap", "fig-alt"):
+            texts = given.get(name)
+            texts = texts if isinstance(texts, list) else [texts]
+            assert len(texts) == shown, f"{name} of {cell['source'][:200]}"
+            assert all(t and len(t) > 15 for t in texts), f"{name} of {cell['source'][:200]}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))
+def test_each_picture_in_prose_has_alternative_text(path):
+    for text in prose(path):
+        for alt, attributes in re.findall(r"!\[(.*?)\]\([^)]*\)(\{[^}]*\})?", text):
+            assert alt or "fig-alt=" in attributes
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_no_output_names_a_machine_or_an_error(path):
+    for cell in code_cells(path):
+        said = output_text(cell)
+        assert not MACHINE_PATH.search(said), said[:400]
+        assert not [o for o in cell["outputs"] if o["output_type"] == "error" or o.get("name") == "stderr"], cell[
+            "source"
+        ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_no_recording_is_stored_in_an_output(path):
+    for cell in code_cells(path):
+        types = {m for o in cell["outputs"] for m in o.get("data", {})}
+        assert not [m for m in types if m.startswith(("audio/", "video/"))]
+        assert "<audio" not in output_text(cell) or "made by code" in output_text(cell)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_short_runs_override_parameters_that_exist(path):
+    notebook = read_notebook(path)
+    cells = [c["source"] for c in notebook["cells"] if has_tag(c, "parameters")]
+    assert len(cells) == 1, "one cell is tagged `parameters`"
+    names = set(re.findall(r"^(\w+)\s*(?::[^=]+)?=", cells[0], re.M))
+    scales = notebook["metadata"]["notes"]
+    assert "smoke" in scales
+    for overrides in scales.values():
+        assert set(overrides) <= names
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_a_notebook_links_to_itself_in_colab(path):
+    repository = yaml.safe_load((ROOT / "_quarto.yml").read_text())["website"]["repo-url"].removeprefix(
+        "https://github.com/"
+    )
+    place = path.relative_to(ROOT).as_posix()
+    assert f"https://colab.research.google.com/github/{repository}/blob/main/{place}" in "\n".join(prose(path))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))
+def test_quoted_numbers_equal_the_results_file(path):
+    for text in prose(path):
+        assert numbers.replace_numbers(text) == text
+
+
+NAMED = re.compile(r"<span data-(?:metric|source)=[^>]*>[^<]*</span>")
+LINK_TARGET = re.compile(r"\]\([^)]*\)|<https?:[^>]*>|`[^`]*`|\$[^$]*\$")
+BARE_NUMBER = re.compile(r"(?<![\w.])(?:0?\.\d{2,}|\d+\.\d{2,}|\d+(?:\.\d+)?\s?%)(?!\w)")
+ALLOWED = re.compile(r"(?:95|99|100|50|0)\s?%|\d+\.\d+\.\d+|CC BY(?:-\w+)* 4\.0")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS + [p for p in PAGES if p.parent.name == "blog"])
+def test_no_result_is_typed_into_the_prose(path):
+    for text in prose(path):
+        for rest in (NAMED, LINK_TARGET, ALLOWED):
+            text = rest.sub(" ", text)
+        assert BARE_NUMBER.findall(text) == [], text
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda p: p.name)
+def test_a_results_file_has_the_agreed_shape(path):
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    assert set(recorded) == {"slug", "provenance", "metrics"}
+    assert recorded["slug"] == path.stem
+    assert recorded["slug"] in {slug(p) for p in NOTEBOOKS}, "a results file without its notebook"
+    assert not [n for n in recorded["provenance"]["data"] if n.endswith(":synthetic")]
+    for name, entry in recorded["metrics"].items():
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
+        assert set(entry) == {"value", "low", "high", "n", "seeds", "published"}
+        if entry["low"] is not None:
+            assert entry["low"] <= entry["value"] <= entry["high"], name
+
+
+def test_pages_keep_clear_of_what_one_of_the_renderers_cannot_do():
+    for path in PAGES:
+        for text in prose(path):
+            assert not re.search(r"(?<![\w`/.@])@(?:fig|tbl|sec|eq|lst)-", text), path
+            assert not re.search(r"\[-?@\w", text), path
+        if path.suffix == ".qmd":
+            assert not re.search(r"^```\s*\{(?:python|r|ojs)", path.read_text(encoding="utf-8"), re.M), path
+
+
+def test_the_papers_of_the_project_link_to_files_that_exist():
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert ((ROOT / name).parent / target).exists(), f"{name}: {target}"
