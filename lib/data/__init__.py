@@ -1,0 +1,46 @@
+"""Find, download, verify and load each data set.
+
+    from lib.data import citation, fetch, load_heart
+
+    folder = fetch("heart")         # a folder on this machine, downloaded and verified when absent
+    table = load_heart()            # the real patients, or load_heart("synthetic") for the stand-in
+    print(citation("heart"))        # one Markdown line to show beside the results
+
+A set is looked for in `$NOTES_DATA/<name>`, then in the cache (`$NOTES_CACHE`, by default `data/cache`
+of the repository), then at its official address, then at its mirrors. Importing this package imports
+nothing heavy: each name below loads its module when it is first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "ArchiveError": "errors",
+    "DataError": "errors",
+    "DataSet": "registry",
+    "DiskFull": "errors",
+    "DownloadError": "errors",
+    "UnknownSet": "errors",
+    "citation": "registry",
+    "content_hash": "store",
+    "fetch": "store",
+    "get": "registry",
+    "load_heart": "heart",
+    "locate": "store",
+    "names": "registry",
+    "read_heart": "heart",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
