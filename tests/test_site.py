@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from bs4 import BeautifulSoup
@@ -34,11 +35,13 @@ def test_every_link_picture_and_anchor_resolves(site, documents):
                 target = target / "index.html" if target.is_dir() else target
                 if not target.is_file():
                     missing.append(f"{path.relative_to(site)} → {element[attribute]}")
+                elif address.fragment.startswith("category="):
+                    pass  # a listing's script reads it
                 elif address.fragment and target.suffix == ".html":
                     names = {e["id"] for e in documents[target].find_all(id=True)}
                     if unquote(address.fragment) not in names:
                         missing.append(f"{path.relative_to(site)} → {element[attribute]} (no such anchor)")
-    assert missing == []
+    assert not missing, "\n".join(missing)
 
 
 def test_nothing_is_fetched_from_another_host(site, documents):
@@ -82,10 +85,10 @@ def test_every_page_says_what_it_is(site, documents):
 
 def test_feeds_hold_an_entry_for_each_listed_page(site):
     for name in ("projects", "blog", "course"):
-        feed = BeautifulSoup((site / f"{name}.xml").read_text(encoding="utf-8"), "html.parser")
+        feed = ElementTree.parse(site / f"{name}.xml")
         folder = {"course": "notebooks"}.get(name, name)
         listed = [p for p in pages() if p.is_relative_to(ROOT / folder)]
-        assert len(feed.find_all("item")) == len(listed)
+        assert len(feed.findall(".//item")) == len(listed)
 
 
 def test_search_finds_words_of_a_report(site):

@@ -114,6 +114,18 @@ def test_cell_options_are_names_quarto_knows(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_code_fits_the_column_it_is_read_in(path):
+    for cell in code_cells(path):
+        lines = [line for line in cell["source"].splitlines() if not line.startswith("#|")]
+        assert [line for line in lines if len(line) > 90] == []
+
+
+def test_every_notebook_is_set_up_by_the_same_cell():
+    set_up = {next(c["source"] for c in code_cells(p) if "git" in c["source"]) for p in NOTEBOOKS}
+    assert len(set_up) == 1
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
 def test_each_figure_has_caption_and_alternative_text(path):
     for cell in code_cells(path):
         shown, given = pictures(cell), options(cell)
@@ -181,10 +193,13 @@ def test_quoted_numbers_equal_the_results_file(path):
 NAMED = re.compile(r"<span data-(?:metric|source)=[^>]*>[^<]*</span>")
 LINK_TARGET = re.compile(r"\]\([^)]*\)|<https?:[^>]*>|`[^`]*`|\$[^$]*\$")
 BARE_NUMBER = re.compile(r"(?<![\w.])(?:0?\.\d{2,}|\d+\.\d{2,}|\d+(?:\.\d+)?\s?%)(?!\w)")
-ALLOWED = re.compile(r"(?:95|99|100|50|0)\s?%|\d+\.\d+\.\d+|CC BY(?:-\w+)* 4\.0")
+ALLOWED = re.compile(r"\b10\.\d{4,}/\S+|(?:95|99|100|50|0)\s?%|\d+\.\d+\.\d+|CC BY(?:-\w+)* 4\.0")
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS + [p for p in PAGES if p.parent.name == "blog"])
+TEXTS = [p for p in PAGES if p.parent.name == "blog" or p in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=ids(TEXTS))
 def test_no_result_is_typed_into_the_prose(path):
     for text in prose(path):
         for rest in (NAMED, LINK_TARGET, ALLOWED):

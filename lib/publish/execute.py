@@ -115,6 +115,7 @@ def execute(
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=on_start,
         on_cell_executed=on_done,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
     own_python = str(Path(sys.executable).parent)
     client_env = {

@@ -80,18 +80,24 @@ def checked_numbers() -> str:
     return svg(800, 450, "Four intervals, the narrowest one ticked", *shapes)
 
 
-def first_steps() -> str:
-    """A wave above the bars of its spectrum: for the unit a newcomer starts with."""
-    wave = [(60 + k * 3.4, 130 - 70 * math.sin(k / 8) * math.exp(-(((k - 100) / 70) ** 2))) for k in range(201)]
-    bars = [bar(90 + 22 * k, 320, 90 * spectrum_bar(k / 28), 12, ORANGE) for k in range(29)]
-    return svg(800, 450, "A short sound as a wave, and its spectrum below", line(wave, TEAL, 5), *bars)
+def two_shares() -> str:
+    """Two bars of different height with an interval at the top of each: for the unit a newcomer starts with."""
+    shapes = [line([(160, 400), (640, 400)], GREY, 3)]
+    for left, height, half, colour in ((220, 110, 38, TEAL), (440, 270, 20, ORANGE)):
+        shapes.append(
+            f'<rect x="{left}" y="{400 - height}" width="140" height="{height}" fill="{colour}" opacity="0.55"/>'
+        )
+        x, top = left + 70, 400 - height
+        shapes += [line([(x, top - half), (x, top + half)], GREY, 7)]
+        shapes += [line([(x - 22, top + side), (x + 22, top + side)], GREY, 7) for side in (-half, half)]
+    return svg(800, 450, "Two bars of different height, each with an interval", *shapes)
 
 
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
     "blog/images/checked_numbers.svg": checked_numbers,
-    "notebooks/start_here/first_steps.svg": first_steps,
+    "notebooks/start_here/two_shares.svg": two_shares,
 }
 
 

@@ -20,11 +20,13 @@ from lib.publish.project import RESULTS, ROOT, has_tag, read_notebook, slug
 PINNED_BY_DATA = (
     "lib.data",
     "lib.data.registry",
-    "lib.data.download",
     "lib.data.archive",
-    "lib.data.store",
-    "lib.data.mirrors",
     "lib.data.commands",
+    "lib.data.download",
+    "lib.data.errors",
+    "lib.data.mirrors",
+    "lib.data.progress",
+    "lib.data.store",
 )
 MAGIC = re.compile(r"^(\s*)([!%].*)$", re.M)
 
