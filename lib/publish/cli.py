@@ -77,19 +77,11 @@ def command_preview(args: argparse.Namespace) -> int:
     return preview(port=args.port)
 
 
-def command_data(args: argparse.Namespace) -> int:
-    from lib.data.commands import main as data_main
-
-    return data_main(args.rest)
-
-
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m lib", description="The tools of Engineering notes.")
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
 
-    data = commands.add_parser("data", help="list, fetch, find and verify the data sets", add_help=False)
-    data.add_argument("rest", nargs=argparse.REMAINDER)
-    data.set_defaults(call=command_data)
+    commands.add_parser("data", help="list, fetch, find and verify the data sets")
 
     run = commands.add_parser("run", help="execute notebooks and store outputs, stamp and results")
     run.add_argument(
@@ -120,7 +112,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit status is 0 when all is well, 1 for a fault in the tree, 2 for a wrong call."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["data"]:
+        from lib.data.commands import main as data_main
+
+        return data_main(words[1:])
+    args = parser().parse_args(words)
     try:
         return args.call(args)
     except PublishError as error:

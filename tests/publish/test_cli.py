@@ -19,6 +19,12 @@ def test_help_names_every_command():
         assert command in done.stdout
 
 
+def test_the_data_commands_have_their_own_help():
+    done = call("data", "--help")
+    assert done.returncode == 0
+    assert "fetch" in done.stdout
+
+
 def test_a_missing_notebook_is_a_sentence_not_a_traceback():
     done = call("run", "projects/no_such.ipynb")
     assert done.returncode == 1
