@@ -94,31 +94,48 @@ def _extract_zip(archive: Path, folder: Path) -> None:
 
 
 def _extract_tar(archive: Path, folder: Path) -> None:
-    if not hasattr(tarfile, "data_filter"):
-        raise DataError("This Python can't unpack tar archives safely: use 3.11.4 or newer.")
+    """Write the members ourselves: a link becomes a copy, so no later member can be written through it.
+
+    tarfile's data filter is not needed for that, and Python 3.11.0 to 3.11.3 (Debian 12) do not have it.
+    """
     with tarfile.open(archive) as file, bar(desc=archive.name, unit="file") as progress:
-        for member in _checked(archive, file):
-            file.extract(member, folder, filter="data")
+        for member, source in _checked(archive, file):
+            place = folder / member.name
+            if member.isdir():
+                place.mkdir(parents=True, exist_ok=True)
+            else:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                content = file.extractfile(member) if member.isreg() else (folder / source).open("rb")
+                with content, place.open("wb") as sink:
+                    shutil.copyfileobj(content, sink, 1 << 20)
             progress.update()
+        # tarfile takes a broken header for the end, and leaves the end of a compressed stream unread.
+        file.fileobj.seek(file.offset)
+        if file.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it does not end as it should")
+        while file.fileobj.read(1 << 20):
+            pass
 
 
-def _checked(archive: Path, file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members one after another, each looked at before it is unpacked."""
+def _checked(archive: Path, file: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, str]]:
+    """The members one after another, each looked at first, with the name whose bytes it holds."""
     budget = _Budget(archive)
-    regular = set()
+    sizes: dict[str, int] = {}  # of the regular files so far
     for member in file:
         _check_name(archive, member.name)
-        name = os.path.normpath(member.name)
+        member.name = source = os.path.normpath(member.name)
         if member.issym() or member.islnk():
-            beside = os.path.dirname(name) if member.issym() else ""
-            if os.path.normpath(os.path.join(beside, member.linkname)) not in regular:
+            beside = os.path.dirname(member.name) if member.issym() else ""
+            source = os.path.normpath(os.path.join(beside, member.linkname))
+            if source not in sizes or source == member.name:
                 raise _refused(archive, member.name, f"a link to {member.linkname}")
-        elif member.isreg():
-            regular.add(name)
-        elif not member.isdir():
+        elif not (member.isreg() or member.isdir()):
             raise _refused(archive, member.name, "a device")
-        budget.spend(member.size)
-        yield member
+        size = sizes[source] if source in sizes and not member.isreg() else member.size
+        if not member.isdir():
+            sizes[member.name] = size
+        budget.spend(size)
+        yield member, source
 
 
 class _Budget:

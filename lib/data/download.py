@@ -110,7 +110,7 @@ def _from_one_address(
     while True:
         try:
             _receive(session, url, part, size, checksum, timeout)
-            with part.open("rb") as file:
+            with part.open("r+b") as file:
                 os.fsync(file.fileno())
             if not (fault := _fault(part, size, checksum)):
                 break
@@ -176,7 +176,6 @@ def _receive(
         _state(part).write_text(json.dumps(asdict(current)), encoding="utf-8")
         with part.open("r+b" if offset else "wb") as file:
             file.seek(offset)
-            file.truncate()
             with bar(total=whole, initial=offset, desc=part.stem, unit="B", unit_scale=True) as progress:
                 try:
                     while piece := _read(response):
@@ -290,4 +289,4 @@ def _short(error: BaseException) -> str:
             break
         reason = inner
     text = str(reason).rpartition(": ")[2] or type(reason).__name__
-    return text.strip("'\"<>() ")[:160]
+    return text.strip("'\"<> ")[:160]

@@ -7,6 +7,7 @@ oldpeak ST depression in mV/10; slope of the ST segment 1 to 3; ca vessels colou
 scan 3 normal, 6 fixed, 7 reversible; disease 1 when a vessel is narrowed by more than half.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -81,9 +82,12 @@ def _rows(path: Path) -> Iterator[list[float]]:
         if len(cells) != len(COLUMNS):
             raise _odd(f"{path.name}, line {number}: {len(cells)} columns instead of {len(COLUMNS)}")
         try:
-            yield [float("nan") if cell == "?" else float(cell) for cell in cells]
+            row = [math.nan if cell == "?" else float(cell) for cell in cells]
         except ValueError as error:
             raise _odd(f"{path.name}, line {number}: {error}") from None
+        if any(not math.isfinite(value) for cell, value in zip(cells, row, strict=True) if cell != "?"):
+            raise _odd(f"{path.name}, line {number}: a value is not a finite number")
+        yield row
 
 
 def _odd(what: str) -> DataError:

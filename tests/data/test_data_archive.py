@@ -1,5 +1,6 @@
 """Nothing an archive holds lands outside its target, and a damaged one leaves nothing."""
 
+import gzip
 import io
 import stat
 import struct
@@ -85,6 +86,7 @@ def test_a_name_outside_the_target_is_refused(tmp_path, target, suffix, name):
         ("link", tarfile.LNKTYPE, "/etc/passwd"),
         ("link", tarfile.LNKTYPE, "../outside"),
         ("link", tarfile.LNKTYPE, "not-there"),
+        ("c.txt", tarfile.SYMTYPE, "c.txt"),
     ],
 )
 def test_a_link_to_anything_but_a_file_of_the_archive_is_refused(tmp_path, target, name, kind, link):
@@ -129,6 +131,25 @@ def test_a_flipped_byte_is_found(tmp_path, target, suffix):
     path = make(tmp_path / f"a{suffix}", {"a.bin": bytes(i * i % 251 for i in range(50_000))})
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 0xFF
+    path.write_bytes(content)
+    refuses(path, target, "not a whole archive")
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_a_tar_that_breaks_off_or_breaks_between_two_members_is_found(tmp_path, target, suffix):
+    whole = make_tar(tmp_path / "whole.tar").read_bytes()
+    second = whole.index(b"folder/sub/b.bin")  # where its header begins
+    pack = gzip.compress if suffix == ".tar.gz" else bytes
+    path = tmp_path / f"a{suffix}"
+    for broken in (whole[:second], whole[:second] + b"X" * 512 + whole[second + 512 :]):
+        path.write_bytes(pack(broken))
+        refuses(path, target, "not a whole archive")
+
+
+def test_a_compressed_tar_whose_checksum_is_wrong_is_found(tmp_path, target):
+    path = make_tar(tmp_path / "a.tar.gz")
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 0xFF
     path.write_bytes(content)
     refuses(path, target, "not a whole archive")
 
@@ -183,8 +204,10 @@ def test_a_missing_archive_is_named(tmp_path, target):
     assert not target.exists()
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
-def test_a_disk_too_small_for_the_files_is_told_and_left_empty(tmp_path, suffix):
+@pytest.mark.parametrize(
+    ("suffix", "match"), [(".zip", r"1\.0 MB are needed.*NOTES_CACHE"), (".tar.gz", "NOTES_CACHE")]
+)
+def test_a_disk_too_small_for_the_files_is_told_and_left_empty(tmp_path, suffix, match):
     disk = tmp_path / "tiny"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
@@ -196,7 +219,7 @@ def test_a_disk_too_small_for_the_files_is_told_and_left_empty(tmp_path, suffix)
         pytest.skip("this account may not mount a small file system")
     try:
         path = make(tmp_path / f"a{suffix}", {"big.bin": bytes(1_000_000)})
-        with pytest.raises(DiskFull, match="NOTES_CACHE"):
+        with pytest.raises(DiskFull, match=match):
             unpack(path, disk / "target")
         assert list(disk.iterdir()) == []
     finally:
