@@ -248,7 +248,8 @@ class Results:
     """The numbers a notebook stands by, written to `<slug>.json`.
 
     `save` writes to the folder NOTES_RESULTS (set when a run is published, which adds the provenance),
-    otherwise to the ignored `data/cache/results/`: trying things out leaves the published numbers alone.
+    otherwise to the ignored `data/cache/results/`: trying things out leaves the published numbers alone,
+    and prints yours beside them.
     """
 
     def __init__(self, slug: str) -> None:
@@ -326,6 +327,8 @@ class Results:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+        if not os.environ.get("NOTES_RESULTS"):
+            print("Your run, beside the one on the page:", self.compare().to_string(float_format="%.4g"), sep="\n")
         return target
 
     def compare(self) -> "pandas.DataFrame":  # noqa: F821

@@ -204,9 +204,7 @@ class Table:
         self.index = index
         self.rows = []
         for label, *cells in frame.itertuples(name=None):
-            shown = [
-                self._text(x, formats.get(c), default) for c, x in zip(frame.columns, cells, strict=True)
-            ]
+            shown = [self._text(x, formats.get(c), default) for c, x in zip(frame.columns, cells, strict=True)]
             self.rows.append([str(label)] * index + shown)
 
     @staticmethod
@@ -226,9 +224,7 @@ class Table:
             first = f'<th scope="row">{escape(row[0])}</th>' if self.index else f"<td>{escape(row[0])}</td>"
             lines.append(f"<tr>{first}{''.join(f'<td>{escape(c)}</td>' for c in row[1:])}</tr>")
         body = "\n".join(lines)
-        return (
-            f'<table class="dataframe">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
-        )
+        return f'<table class="dataframe">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
 
     def __repr__(self) -> str:
         wide = [max(map(len, column)) for column in zip(self.heads, *self.rows, strict=True)]

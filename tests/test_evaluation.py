@@ -237,13 +237,14 @@ def test_a_failed_save_leaves_the_old_file_whole_and_no_scraps(folder, monkeypat
     assert (folder / "unit.json").read_text(encoding="utf-8") == old
 
 
-def test_without_a_publishing_run_results_go_to_the_cache(tmp_path, monkeypatch):
+def test_without_a_publishing_run_results_go_to_the_cache_and_are_compared(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("NOTES_RESULTS", raising=False)
     monkeypatch.setattr("lib.evaluation.ROOT", tmp_path)
     results = Results("unit")
     results.record("a", 1)
     assert results.save() == tmp_path / "data" / "cache" / "results" / "unit.json"
     assert results.compare()["on the page"].isna().all()
+    assert "on the page" in capsys.readouterr().out
 
 
 def test_a_run_is_compared_with_the_published_one(tmp_path, monkeypatch):
