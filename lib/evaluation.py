@@ -30,7 +30,8 @@ class Interval(NamedTuple):
 
     def text(self, digits: int = 3) -> str:
         """For a table: `0.902 [0.882, 0.921]`."""
-        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        text = f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        return text.replace("-", "−")
 
 
 def _columns(*arrays: Sequence) -> list[np.ndarray]:

@@ -141,6 +141,7 @@ def test_a_paired_difference_is_narrower_than_two_intervals_when_the_errors_are_
 
 def test_an_interval_is_written_for_a_table():
     assert Interval(0.90234, 0.8819, 0.921).text() == "0.902 [0.882, 0.921]"
+    assert Interval(-0.01, -0.04, 0.02).text(2) == "−0.01 [−0.04, 0.02]"
 
 
 # --- known values -------------------------------------------------------------------------------------
