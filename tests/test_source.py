@@ -190,10 +190,10 @@ def test_quoted_numbers_equal_the_results_file(path):
         assert numbers.replace_numbers(text) == text
 
 
-NAMED = re.compile(r"<span data-(?:metric|source)=[^>]*>[^<]*</span>")
+NAMED = re.compile(r"<span data-(?:metric=|source=|setting)[^>]*>[^<]*</span>")
 LINK_TARGET = re.compile(r"\]\([^)]*\)|<https?:[^>]*>|`[^`]*`|\$[^$]*\$")
 BARE_NUMBER = re.compile(r"(?<![\w.])(?:0?\.\d{2,}|\d+\.\d{2,}|\d+(?:\.\d+)?\s?%)(?!\w)")
-ALLOWED = re.compile(r"\b10\.\d{4,}/\S+|(?:95|99|100|50|0)\s?%|\d+\.\d+\.\d+|(?<!\d)\.05\b|CC BY(?:-\w+)* 4\.0")
+ALLOWED = re.compile(r"\b10\.\d{4,}/\S+|(?<![\d.])(?:95|100)\s?%|\d+\.\d+\.\d+|(?<!\d)\.05\b|CC BY(?:-\w+)* 4\.0")
 
 
 TEXTS = [p for p in PAGES if p.parent.name == "blog" or p in NOTEBOOKS]
