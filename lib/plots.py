@@ -22,7 +22,7 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, RED, BLACK = PALETTE = (
 )  # fmt: skip
 NEGATIVE, POSITIVE = BLUE, RED  # the two classes of a diagnosis, everywhere
 HATCH = "///"  # drawn over the positive class in filled areas
-WIDTH = 7.2  # inches; text of 11 points stays readable when a phone shows the figure at half size
+WIDTH = 6.6  # inches; narrow, so that text can still be read when a phone shows the figure at half size
 
 
 def use_style() -> None:
@@ -42,12 +42,12 @@ def use_style() -> None:
             "figure.constrained_layout.use": True,
             "axes.prop_cycle": cycler(color=PALETTE[:5]),
             "image.cmap": "viridis",
-            "font.size": 11,
-            "axes.titlesize": 11.5,
-            "axes.labelsize": 11,
-            "xtick.labelsize": 10,
-            "ytick.labelsize": 10,
-            "legend.fontsize": 10,
+            "font.size": 11.5,
+            "axes.titlesize": 12,
+            "axes.labelsize": 11.5,
+            "xtick.labelsize": 10.5,
+            "ytick.labelsize": 10.5,
+            "legend.fontsize": 10.5,
             "legend.frameon": False,
             "text.color": INK,
             "axes.labelcolor": INK,
@@ -180,7 +180,7 @@ def forest(
 
 
 class Table:
-    """A data frame for reading: rounded, header cells with a scope, no colours of its own.
+    """A data frame for reading: rounded, header cells with a scope, no colours of its own, intervals on one line.
 
     Parameters
     ----------
@@ -222,7 +222,8 @@ class Table:
         lines = []
         for row in self.rows:
             first = f'<th scope="row">{escape(row[0])}</th>' if self.index else f"<td>{escape(row[0])}</td>"
-            lines.append(f"<tr>{first}{''.join(f'<td>{escape(c)}</td>' for c in row[1:])}</tr>")
+            cells = [escape(c.replace(" ", "\N{NO-BREAK SPACE}") if len(c) <= 26 else c) for c in row[1:]]
+            lines.append(f"<tr>{first}{''.join(f'<td>{c}</td>' for c in cells)}</tr>")
         body = "\n".join(lines)
         return f'<table class="dataframe">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
 

@@ -100,6 +100,11 @@ def test_a_table_has_header_cells_with_a_scope_and_no_colours():
     assert "style" not in html
 
 
+def test_a_table_keeps_an_interval_on_one_line():
+    html = plots.Table(pd.DataFrame({"AUC": ["0.90 [0.88, 0.92]"]}))._repr_html_()
+    assert "0.90\N{NO-BREAK SPACE}[0.88,\N{NO-BREAK SPACE}0.92]" in html
+
+
 def test_a_table_takes_formats_by_column_and_reads_as_text():
     frame = pd.DataFrame({"p": [1e-9], "share": [0.5]})
     table = plots.Table(frame, {"p": "{:.0e}".format, "share": "{:.0%}"}, index=False)
