@@ -1,7 +1,10 @@
 """The sources of the pages: valid, complete, described for those who can't see, and true to the results files."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,6 +126,17 @@ def test_code_fits_the_column_it_is_read_in(path):
 def test_every_notebook_is_set_up_by_the_same_cell():
     set_up = {next(c["source"] for c in code_cells(p) if "git" in c["source"]) for p in NOTEBOOKS}
     assert len(set_up) == 1
+
+
+def test_the_set_up_cell_fetches_the_course_onto_an_empty_machine(tmp_path):
+    cell = next(c["source"] for c in code_cells(NOTEBOOKS[0]) if "git" in c["source"])
+    address = re.search(r'"(https://github\.com/[^"]+)"', cell)[1]
+    git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf", "GIT_CONFIG_VALUE_0": address}
+    bare = [sys.executable, "-I", "-S", "-c", f"{cell}\nimport lib.data; print(lib.data.__file__)"]
+    for _ in range(2):  # a second run of the cell finds what the first one fetched
+        done = subprocess.run(bare, cwd=tmp_path, env=os.environ | git, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert Path(done.stdout.strip()).is_relative_to(tmp_path)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
