@@ -1,9 +1,13 @@
 """The site is rendered by what is there, and the command says which."""
 
+import contextlib
 import os
+import socket
 import stat
 import subprocess
 import sys
+import time
+import urllib.request
 
 import pytest
 
@@ -68,3 +72,33 @@ def test_broken_options_are_told_in_one_sentence(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
     assert "PublishError" in done.stderr
     assert "_quarto.yml" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_preview_renders_again_when_a_page_changes(tmp_path, monkeypatch):
+    (tmp_path / "_quarto.yml").write_text("project:\n  type: website\nwebsite:\n  title: T\n")
+    page = tmp_path / "index.qmd"
+    page.write_text("---\ntitle: Hello\n---\n\nbefore\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = f"from lib.publish.render import preview; from pathlib import Path; preview(Path({str(tmp_path)!r}), {port})"
+    env = {**os.environ, "NOTES_RENDERER": "smalldocs"}
+    server = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_words(port, "before")
+        page.write_text("---\ntitle: Hello\n---\n\nafter\n")
+        wait_for_words(port, "after")
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def wait_for_words(port: int, words: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            if words in answer.read().decode():
+                return
+        time.sleep(0.1)
+    pytest.fail(f"the preview never showed {words!r}")
