@@ -94,11 +94,20 @@ def test_a_page_has_no_serious_accessibility_fault(open_page, address, scheme):
     assert told == []
 
 
+# What sticks out of the window on the right, apart from what lies in a box that scrolls.
+STICKS_OUT = """() => [...document.querySelectorAll("header *, main *, footer *")].filter((element) => {
+    if (!element.checkVisibility() || element.getBoundingClientRect().right <= innerWidth + 1) return false;
+    for (let box = element; box; box = box.parentElement)
+        if (["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return false;
+    return true;
+}).map((element) => element.outerHTML.slice(0, 120))"""
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_page_fits_a_phone(open_page, address):
     page = open_page(address, viewport=PHONE)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate(STICKS_OUT) == []
 
 
 def test_the_menu_leads_to_every_part(open_page):
