@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from lib.publish.project import ROOT
 
 
 @pytest.fixture(scope="session")

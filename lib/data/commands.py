@@ -100,7 +100,3 @@ def _verify(options: argparse.Namespace) -> int:
         else:
             print(f"{name}: {store.content_hash(name)}")
     return failed
-
-
-if __name__ == "__main__":
-    sys.exit(main())

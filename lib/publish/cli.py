@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lib.publish.project import ROOT, PublishError, notebooks, pages
+from lib.publish.project import ROOT, SCALES, PublishError, notebooks, pages
 
 
 def short(path: Path) -> str:
@@ -87,9 +87,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "notebook", nargs="*", type=Path, help="the notebooks; with none, every one that is not up to date"
     )
-    run.add_argument(
-        "--scale", choices=("smoke", "cpu", "gpu"), default="cpu", help="smoke stores nothing (default cpu)"
-    )
+    run.add_argument("--scale", choices=SCALES, default="cpu", help="smoke stores nothing (default cpu)")
     run.set_defaults(call=command_run)
 
     status = commands.add_parser("status", help="say which notebooks are out of date, and why")

@@ -16,10 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lib.publish import numbers
-from lib.publish.project import RESULTS, ROOT, PublishError, has_tag, read_notebook, slug, write_atomically
-from lib.publish.stamp import code_hash, digest, module_hashes
-
-SCALES = ("smoke", "cpu", "gpu")
+from lib.publish.project import RESULTS, ROOT, SCALES, PublishError, has_tag, read_notebook, slug, write_atomically
+from lib.publish.stamp import code_hash, metrics_hash, module_hashes
 
 # Runs as the last cell, in the notebook's own kernel, and tells what only that process knows; never stored.
 PROBE = """
@@ -88,7 +86,7 @@ def execute(
     """
     import nbformat
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     node = nbformat.from_dict(notebook)
     node = nbformat.v4.upgrade(node) if node.nbformat_minor < 5 else node
@@ -130,7 +128,7 @@ def execute(
         client_env["NOTES_DATA"] = str(Path(os.environ["NOTES_DATA"]).resolve())
     try:
         client.execute(env=client_env)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except (CellExecutionError, DeadKernelError) as error:
         tail = "\n".join(str(error).strip().splitlines()[-12:])
         raise PublishError(f"{path}: a cell failed in section “{section}”; nothing was stored\n{tail}") from None
     probe = json.loads("".join(o["text"] for o in node.cells.pop().outputs if o.get("name") == "stdout"))
@@ -150,10 +148,8 @@ def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> d
     Raises
     ------
     PublishError
-        When a cell fails, or a production run read a synthetic stand-in or no data was recorded as it should.
+        When a cell fails, or a run that is to be stored read a synthetic stand-in.
     """
-    import nbformat
-
     path = path.resolve()
     notebook = read_notebook(path)
     notebook["cells"] = [c for c in notebook["cells"] if not has_tag(c, "injected-parameters")]
@@ -174,7 +170,7 @@ def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> d
         "code": code_hash(notebook),
         "modules": module_hashes(probe["modules"]),
         "data": probe["data"],
-        "results": digest(json.dumps(recorded["metrics"], sort_keys=True)) if recorded else None,
+        "results": metrics_hash(recorded) if recorded else None,
         "device": probe["device"],
         "versions": probe["versions"],
         "seconds": seconds,
@@ -182,13 +178,15 @@ def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> d
         "date": datetime.date.today().isoformat(),
     }
     if scale != "smoke":
-        store(path, nbformat, done, recorded, stamp)
+        store(path, done, recorded, stamp)
     say(f"{path.name}: done in {seconds} s, peak memory {probe['peak_memory_mb']} MB")
     return stamp
 
 
-def store(path: Path, nbformat: object, done: dict, recorded: dict | None, stamp: dict) -> None:
+def store(path: Path, done: dict, recorded: dict | None, stamp: dict) -> None:
     """Put outputs, stamp and results in their places, each atomically, and bring the quoted numbers up to date."""
+    import nbformat
+
     synthetic = [name for name in stamp["data"] if name.endswith(":synthetic")]
     if synthetic:
         raise PublishError(f"{path}: it ran on the stand-in {', '.join(synthetic)}, which is never published")
@@ -199,4 +197,4 @@ def store(path: Path, nbformat: object, done: dict, recorded: dict | None, stamp
         write_atomically(RESULTS / f"{slug(path)}.json", text)
     write_atomically(path, nbformat.writes(done) + "\n")
     if recorded:
-        numbers.refresh(path)
+        numbers.refresh(path, RESULTS)

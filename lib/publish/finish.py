@@ -50,8 +50,7 @@ def mathml(match: re.Match) -> str:
 def accessible(page: str) -> str:
     """Names and roles that the rendered markup lacks."""
     page = page.replace('<a class="quarto-color-scheme-toggle nav-link" href="" title=', COLOUR_TOGGLE)
-    page = re.sub(r'<i class="bi bi-([\w-]+)" role="img">', r'<i class="bi bi-\1" aria-hidden="true">', page)
-    return re.sub(r'<pre class="(?![^"]*")', "<pre", page)
+    return re.sub(r'<i class="bi bi-([\w-]+)" role="img">', r'<i class="bi bi-\1" aria-hidden="true">', page)
 
 
 COLOUR_TOGGLE = (

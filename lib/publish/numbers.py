@@ -8,6 +8,7 @@ recorded value into every such span, with as many decimals as the span has now, 
 import json
 import re
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from lib.publish.project import RESULTS, notebook_text, read_notebook, write_atomically
@@ -20,14 +21,20 @@ class UnknownMetric(LookupError):
     """A page quotes a metric that no results file holds."""
 
 
-def lookup(metric: str, results: Path = RESULTS) -> float:
+def read_metrics(slug: str, results: Path) -> dict[str, dict] | None:
+    """What a results file holds, or None where there is no such file."""
+    file = results / f"{slug}.json"
+    return json.loads(file.read_text(encoding="utf-8"))["metrics"] if file.is_file() else None
+
+
+def lookup(metric: str, metrics_of: Callable[[str], dict[str, dict] | None]) -> float:
     """The recorded number behind `slug.name` or `slug.name.field`."""
     slug, _, rest = metric.partition(".")
     name, _, field = rest.partition(".")
-    file = results / f"{slug}.json"
-    if not file.is_file():
+    metrics = metrics_of(slug)
+    if metrics is None:
         raise UnknownMetric(f"{metric}: there is no data/results/{slug}.json")
-    entry = json.loads(file.read_text(encoding="utf-8"))["metrics"].get(name)
+    entry = metrics.get(name)
     if entry is None:
         raise UnknownMetric(f"{metric}: data/results/{slug}.json has no metric {name}")
     if field not in ("", *FIELDS) or entry[field or "value"] is None:
@@ -48,10 +55,11 @@ def shown_as(value: float, like: str, percent: bool) -> str:
 
 def replace_numbers(text: str, results: Path = RESULTS) -> str:
     """`text` with the recorded value in each `data-metric` span."""
+    metrics_of = cache(partial(read_metrics, results=results))  # one reading for all numbers of the text
 
     def current(match: re.Match) -> str:
         percent = 'data-unit="%"' in match["rest"]
-        number = shown_as(lookup(match["metric"], results), match["shown"], percent)
+        number = shown_as(lookup(match["metric"], metrics_of), match["shown"], percent)
         return f'<span data-metric="{match["metric"]}"{match["rest"]}>{number}</span>'
 
     return SPAN.sub(current, text)

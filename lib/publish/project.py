@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "data" / "results"
+SCALES = ("smoke", "cpu", "gpu")  # at which a notebook can run; see lib/publish/execute.py
 PAGE_FOLDERS = ("projects", "blog", "notebooks")
 
 

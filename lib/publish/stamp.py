@@ -35,6 +35,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def metrics_hash(recorded: dict) -> str:
+    """The hash of what a results file holds, apart from where it came from."""
+    return digest(json.dumps(recorded["metrics"], sort_keys=True))
+
+
 def essential(source: str) -> str:
     """Python source without comments, docstrings and blank lines; IPython's `!` and `%` lines are kept as text.
 
@@ -94,7 +99,7 @@ def current_data_hash(name: str) -> str | None:
     return content_hash(name) if locate(name) else None
 
 
-def problems(path: Path, root: Path = ROOT, results: Path | None = None) -> list[str]:
+def problems(path: Path, root: Path = ROOT, results: Path = RESULTS) -> list[str]:
     """Why a notebook's stored outputs are not to be trusted; an empty list when they are up to date."""
     notebook = read_notebook(path)
     code_cells = [c for c in notebook["cells"] if c["cell_type"] == "code" and c["source"].strip()]
@@ -118,7 +123,7 @@ def problems(path: Path, root: Path = ROOT, results: Path | None = None) -> list
         found.append("a cell was never executed")
     if any(o.get("output_type") == "error" for c in code_cells for o in c.get("outputs", [])):
         found.append("a stored output is an error")
-    found += result_problems(stamp, (results or RESULTS) / f"{slug(path)}.json")
+    found += result_problems(stamp, results / f"{slug(path)}.json")
     return found
 
 
@@ -129,6 +134,6 @@ def result_problems(stamp: dict, file: Path) -> list[str]:
     if not file.is_file():
         return [f"{file.name} is missing from data/results"]
     recorded = json.loads(file.read_text(encoding="utf-8"))
-    if digest(json.dumps(recorded["metrics"], sort_keys=True)) != stamp["results"]:
+    if metrics_hash(recorded) != stamp["results"]:
         return [f"data/results/{file.name} is not what this run recorded"]
     return []

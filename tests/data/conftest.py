@@ -74,6 +74,29 @@ def register(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def tiny_disk(tmp_path):
+    """Mounts an empty file system of so many kB, where the machine lets one be mounted; a test may ask for one."""
+    mounted = []
+
+    def mount(kilobytes):
+        folder = tmp_path / "tiny"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+        try:
+            done = subprocess.run(command, capture_output=True, check=False).returncode == 0
+        except FileNotFoundError:
+            done = False
+        if not done:
+            pytest.skip("this account may not mount a small file system")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
 def python():
     """Start a Python process that runs `code`; it is killed at the end if it still runs."""
     started = []

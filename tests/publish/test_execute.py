@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lib.publish import execute, numbers
+from lib.publish import execute
 from lib.publish.execute import run
 from lib.publish.project import PublishError
 from lib.publish.stamp import problems
@@ -27,7 +27,6 @@ def make(tmp_path, monkeypatch):
     """Writes a notebook into a tree of its own; the recorded results go there, too."""
     results = tmp_path / "data" / "results"
     monkeypatch.setattr(execute, "RESULTS", results)
-    monkeypatch.setattr(numbers.refresh, "__defaults__", (results,))
 
     def write(*sources: str, notes: dict | None = None):
         cells = [{"cell_type": "markdown", "id": "m", "metadata": {}, "source": "# A section"}]
