@@ -25,10 +25,13 @@ _HOME = {
     "content_hash": "store",
     "fetch": "store",
     "get": "registry",
+    "load_cinc2017": "cinc2017",
     "load_heart": "heart",
     "locate": "store",
     "names": "registry",
+    "read_cinc2017": "cinc2017",
     "read_heart": "heart",
+    "stratified_folds": "splits",
 }
 
 __all__ = sorted(_HOME)

@@ -24,6 +24,7 @@ PINNED_BY_DATA = (
     "lib.data.commands",
     "lib.data.download",
     "lib.data.errors",
+    "lib.data.kept",
     "lib.data.mirrors",
     "lib.data.progress",
     "lib.data.store",
