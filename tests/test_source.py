@@ -13,6 +13,7 @@ import yaml
 from lib.publish import numbers
 from lib.publish.project import RESULTS, ROOT, has_tag, notebooks, pages, read_notebook, slug
 from lib.publish.stamp import problems
+from lib.publish.sweep import sweep_problems
 
 NOTEBOOKS = notebooks()
 PAGES = pages()
@@ -90,6 +91,7 @@ def test_a_notebook_is_valid(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
 def test_a_notebook_is_stored_as_a_run_left_it(path):
     assert problems(path) == []
+    assert sweep_problems(path) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))

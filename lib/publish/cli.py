@@ -1,4 +1,4 @@
-"""The command line: `python -m lib data | run | status | numbers | pictures | site | preview`."""
+"""The command line: `python -m lib data | run | status | sweep | numbers | pictures | site | preview`."""
 
 import argparse
 import sys
@@ -31,13 +31,20 @@ def command_run(args: argparse.Namespace) -> int:
 
 def command_status(args: argparse.Namespace) -> int:
     from lib.publish.stamp import problems
+    from lib.publish.sweep import sweep_problems
 
     stale = 0
     for path in notebooks():
-        reasons = problems(path)
+        reasons = problems(path) + sweep_problems(path)
         stale += bool(reasons)
         print(f"{short(path)}: {'; '.join(reasons) if reasons else 'up to date'}")
     return 1 if stale else 0
+
+
+def command_sweep(args: argparse.Namespace) -> int:
+    from lib.publish.sweep import sweep
+
+    return 1 if sweep(args.notebook, args.jobs, only=args.only) else 0
 
 
 def command_numbers(args: argparse.Namespace) -> int:
@@ -92,6 +99,12 @@ def parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="say which notebooks are out of date, and why")
     status.set_defaults(call=command_status)
+
+    sweep = commands.add_parser("sweep", help="run a notebook's settings that have no stored run yet")
+    sweep.add_argument("notebook", type=Path)
+    sweep.add_argument("--jobs", type=int, default=-1, help="processes at a time (default: one a core)")
+    sweep.add_argument("--only", default="", help="only settings whose JSON holds this text")
+    sweep.set_defaults(call=command_sweep)
 
     numbers = commands.add_parser("numbers", help="bring the numbers quoted in prose up to date")
     numbers.set_defaults(call=command_numbers)

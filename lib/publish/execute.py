@@ -17,23 +17,14 @@ from pathlib import Path
 
 from lib.publish import numbers
 from lib.publish.project import RESULTS, ROOT, SCALES, PublishError, has_tag, read_notebook, slug, write_atomically
-from lib.publish.stamp import code_hash, metrics_hash, module_hashes
+from lib.publish.stamp import code_hash, metrics_hash, sweep_hash
 
 # Runs as the last cell, in the notebook's own kernel, and tells what only that process knows; never stored.
 PROBE = """
-import importlib.metadata as _metadata, json as _json, platform as _platform, resource as _resource, sys as _sys
-_known = ["numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "seaborn", "torch", "torchaudio", "librosa"]
-_loaded = {"scikit-learn": "sklearn"}
-_device = "cpu"
-if "torch" in _sys.modules and _sys.modules["torch"].cuda.is_available():
-    _device = _sys.modules["torch"].cuda.get_device_name(0)
-print(_json.dumps({
-    "modules": sorted(m for m in _sys.modules if m == "lib" or m.startswith("lib.")),
-    "versions": {"python": _platform.python_version()}
-    | {p: _metadata.version(p) for p in _known if _loaded.get(p, p) in _sys.modules},
-    "device": _device,
-    "peak_memory_mb": round(_resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss / 1024),
-}))
+import json as _json, sys as _sys
+_loaded = list(_sys.modules)
+from lib.publish.stamp import machine as _machine
+print(_json.dumps(_machine(_loaded)))
 """
 
 
@@ -168,9 +159,10 @@ def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> d
         "scale": scale,
         "parameters": parameters,
         "code": code_hash(notebook),
-        "modules": module_hashes(probe["modules"]),
+        "modules": probe["modules"],
         "data": probe["data"],
         "results": metrics_hash(recorded) if recorded else None,
+        **({"sweep": drawn} if (drawn := sweep_hash(path)) else {}),
         "device": probe["device"],
         "versions": probe["versions"],
         "seconds": seconds,

@@ -10,8 +10,13 @@ import ast
 import hashlib
 import io
 import json
+import platform
 import re
+import resource
+import sys
 import tokenize
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 from lib.publish.project import RESULTS, ROOT, has_tag, read_notebook, slug
@@ -29,6 +34,20 @@ PINNED_BY_DATA = (
     "lib.data.progress",
     "lib.data.store",
 )
+# Packages whose versions a stamp tells, by the name they are installed and the one they are imported under.
+PACKAGES = {
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "scipy": "scipy",
+    "scikit-learn": "sklearn",
+    "matplotlib": "matplotlib",
+    "seaborn": "seaborn",
+    "torch": "torch",
+    "torchaudio": "torchaudio",
+    "accelerate": "accelerate",
+    "librosa": "librosa",
+    "sleepecg": "sleepecg",
+}
 MAGIC = re.compile(r"^(\s*)([!%].*)$", re.M)
 
 
@@ -85,10 +104,27 @@ def module_hash(module: str, root: Path = ROOT) -> str | None:
     return digest(essential(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
 
-def module_hashes(loaded: list[str], root: Path = ROOT) -> dict[str, str]:
+def module_hashes(loaded: Iterable[str], root: Path = ROOT) -> dict[str, str]:
     """Module → hash for the modules of `lib` that a run loaded and that can change its outputs."""
-    kept = sorted(m for m in loaded if m not in PINNED_BY_DATA)
+    kept = sorted(m for m in loaded if (m == "lib" or m.startswith("lib.")) and m not in PINNED_BY_DATA)
     return {m: h for m in kept if (h := module_hash(m, root))}
+
+
+def machine(loaded: list[str]) -> dict:
+    """What this process knows of its run: hashes of the loaded modules of lib, package versions, device, peak memory.
+
+    `loaded` are the names of the modules that the run itself imported.
+    """
+    device = "cpu"
+    if "torch" in loaded and sys.modules["torch"].cuda.is_available():
+        device = sys.modules["torch"].cuda.get_device_name(0)
+    return {
+        "modules": module_hashes(loaded),
+        "versions": {"python": platform.python_version()}
+        | {name: metadata.version(name) for name, module in PACKAGES.items() if module in loaded},
+        "device": device,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
 
 
 def current_data_hash(name: str) -> str | None:
@@ -98,6 +134,17 @@ def current_data_hash(name: str) -> str | None:
     from lib.data import content_hash, locate
 
     return content_hash(name) if locate(name) else None
+
+
+def sweep_file(path: Path, results: Path = RESULTS) -> Path:
+    """Where the runs of a notebook's sweep are kept (see lib/publish/sweep.py)."""
+    return results / "sweeps" / f"{slug(path)}.jsonl"
+
+
+def sweep_hash(path: Path, results: Path = RESULTS) -> str | None:
+    """The hash of the stored runs that a notebook draws, or None when it has no sweep."""
+    file = sweep_file(path, results)
+    return digest(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 def problems(path: Path, root: Path = ROOT, results: Path = RESULTS) -> list[str]:
@@ -124,6 +171,8 @@ def problems(path: Path, root: Path = ROOT, results: Path = RESULTS) -> list[str
         found.append("a cell was never executed")
     if any(o.get("output_type") == "error" for c in code_cells for o in c.get("outputs", [])):
         found.append("a stored output is an error")
+    if stamp.get("sweep") != sweep_hash(path, results):
+        found.append("its sweep has other runs than those it drew")
     found += result_problems(stamp, results / f"{slug(path)}.json")
     return found
 
