@@ -1,10 +1,11 @@
 """Run what a notebook defines for many settings, and keep every run with its provenance.
 
-A notebook that reports many trainings tags the cells that define them `sweep` (imports, classes, and a function
-`run_one(setting: dict) -> dict`) and one cell `sweep-settings`, which sets the list `SWEEP` of settings and nothing
-else. `python -m lib sweep NOTEBOOK` runs in other processes what the reader sees on the page, through joblib, and
-writes one line a run to `data/results/sweeps/<slug>.jsonl`: setting, result, provenance. It goes on where it was
-interrupted; runs of changed cells are made again. The notebook reads the file, and recomputes one run as a check.
+A notebook that reports many trainings sets the list `SWEEP` in a cell tagged `sweep-settings`: dicts, each with a
+`part`. A run of part "x" executes the cells tagged `sweep` (imports, classes, data) and those tagged `sweep-x`, which
+define `run_x(setting) -> dict`. `python -m lib sweep NOTEBOOK` does so in other processes, through joblib, so what
+runs is what the reader sees on the page. It writes one line a run to `data/results/sweeps/<slug>.jsonl`: setting,
+result, provenance. It goes on where it was interrupted; runs of changed cells are made again. The notebook reads the
+file, and recomputes one run as a check.
 """
 
 import datetime
@@ -21,25 +22,33 @@ from lib.publish.project import RESULTS, ROOT, PublishError, has_tag, read_noteb
 from lib.publish.stamp import digest, essential, machine, sweep_file
 
 
-def definitions(notebook: dict) -> str:
-    """The source of the cells tagged `sweep`, in order; empty when the notebook has no sweep."""
-    return "\n\n".join(c["source"] for c in notebook["cells"] if has_tag(c, "sweep"))
+def definitions(notebook: dict, part: str) -> str:
+    """The source of the cells that define a part of the sweep, in order."""
+    tags = ("sweep", f"sweep-{part}")
+    return "\n\n".join(c["source"] for c in notebook["cells"] if any(has_tag(c, tag) for tag in tags))
 
 
-def sweep_code(notebook: dict) -> str:
-    """The hash of what a run executes, comments and docstrings apart."""
-    return digest(essential(definitions(notebook)))
+def part_hash(notebook: dict, part: str) -> str:
+    """The hash of what the runs of a part execute, comments and docstrings apart."""
+    return digest(essential(definitions(notebook, part)))
 
 
 def settings(notebook: dict, path: Path) -> list[dict]:
-    """The list `SWEEP` of the cell tagged `sweep-settings`. Raises `PublishError` when there is none."""
-    cells = [c["source"] for c in notebook["cells"] if has_tag(c, "sweep-settings")]
+    """The list `SWEEP` of the cell tagged `sweep-settings`; empty without such a cell.
+
+    Raises `PublishError` when a setting has no part, or no cell defines that part.
+    """
     names: dict = {}
-    if len(cells) == 1:
-        exec(compile(cells[0], f"{path.name}, sweep-settings", "exec"), names)
-    if not names.get("SWEEP") or not definitions(notebook):
-        raise PublishError(f"{path}: it has no sweep; tag cells `sweep` and one that sets SWEEP `sweep-settings`")
-    return names["SWEEP"]
+    for cell in notebook["cells"]:
+        if has_tag(cell, "sweep-settings"):
+            exec(compile(cell["source"], f"{path.name}, sweep-settings", "exec"), names)
+    wanted = names.get("SWEEP", [])
+    for part in {s.get("part") for s in wanted}:
+        if f"def run_{part}(" not in definitions(notebook, part):
+            raise PublishError(
+                f"{path}: its sweep names the part {part!r}; tag the cell that has run_{part} sweep-{part}"
+            )
+    return wanted
 
 
 def read_runs(file: Path) -> list[dict]:
@@ -56,14 +65,14 @@ def read_runs(file: Path) -> list[dict]:
 def sweep_problems(path: Path, results: Path = RESULTS) -> list[str]:
     """Why the stored runs do not belong to the notebook's cells; empty when they do or it has no sweep."""
     notebook = read_notebook(path)
-    if not definitions(notebook):
-        return []
-    code, runs = sweep_code(notebook), read_runs(sweep_file(path, results))
-    old = sum(run["provenance"]["code"] != code for run in runs)
-    done = {_key(run["setting"]) for run in runs}
-    missing = sum(_key(setting) not in done for setting in settings(notebook, path))
-    problems = [f"{old} runs of its sweep are of other code"] if old else []
-    return problems + ([f"{missing} runs of its sweep are missing"] if missing else [])
+    wanted, runs = settings(notebook, path), read_runs(sweep_file(path, results))
+    codes = {part: part_hash(notebook, part) for part in {s["part"] for s in wanted}}
+    current = {_key(r["setting"]) for r in runs if r["provenance"]["code"] == codes.get(r["setting"]["part"])}
+    missing = sum(_key(setting) not in current for setting in wanted)
+    problems = [f"{missing} runs of its sweep are missing or of other code"] if missing else []
+    return problems + (
+        [f"{len(runs) - len(wanted)} stored runs are not in its sweep"] if len(runs) > len(wanted) else []
+    )
 
 
 def _key(setting: dict) -> str:
@@ -88,7 +97,7 @@ def _run(source: str, name: str, setting: dict) -> tuple[dict, dict, dict | None
     began = time.perf_counter()
     try:
         names = _namespace(source, name)
-        result = names["run_one"](dict(setting))
+        result = names[f"run_{setting['part']}"](dict(setting))
     except Exception as error:  # one failed run must not end the others
         return setting, {}, None, f"{type(error).__name__}: {error}"
     log = Path(os.environ["NOTES_DATA_LOG"]).read_text(encoding="utf-8").splitlines()
@@ -117,18 +126,23 @@ def sweep(path: Path, jobs: int, say: Callable[[str], None] = print, only: str =
 
     path = path.resolve()
     notebook = read_notebook(path)
-    wanted, code, file = settings(notebook, path), sweep_code(notebook), sweep_file(path)
+    wanted, file = settings(notebook, path), sweep_file(path)
+    if not wanted:
+        raise PublishError(f"{path}: it has no sweep (no cell tagged `sweep-settings`)")
+    codes = {part: part_hash(notebook, part) for part in {s["part"] for s in wanted}}
     keys = {_key(s) for s in wanted}
-    kept = [r for r in read_runs(file) if r["provenance"]["code"] == code and _key(r["setting"]) in keys]
+    kept = [r for r in read_runs(file) if _key(r["setting"]) in keys]
+    kept = [r for r in kept if r["provenance"]["code"] == codes[r["setting"]["part"]]]
     write_atomically(file, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in kept))
     done = {_key(r["setting"]) for r in kept}
     todo = [s for s in wanted if _key(s) not in done and only in _key(s)]
     say(f"{path.name}: {len(done)} of {len(wanted)} runs are there, {len(todo)} to do")
     # Anything that `joblib.parallel_config` names runs them: Dask or Ray on a cluster, processes by default.
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    source, failed = definitions(notebook), 0
+    sources = {part: definitions(notebook, part) for part in codes}
+    failed = 0
     for setting, result, provenance, error in parallel(
-        joblib.delayed(_run)(source, path.name, setting) for setting in todo
+        joblib.delayed(_run)(sources[setting["part"]], path.name, setting) for setting in todo
     ):
         if provenance is None:
             failed += 1
@@ -136,7 +150,7 @@ def sweep(path: Path, jobs: int, say: Callable[[str], None] = print, only: str =
             continue
         if any(name.endswith(":synthetic") for name in provenance["data"]):
             raise PublishError(f"{path}: a run of its sweep read a stand-in, which is never published")
-        line = {"setting": setting, "result": result, "provenance": {"code": code} | provenance}
+        line = {"setting": setting, "result": result, "provenance": {"code": codes[setting["part"]]} | provenance}
         with file.open("a", encoding="utf-8") as out:
             out.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
             out.flush()
