@@ -1,4 +1,4 @@
-"""The command line: `python -m lib data | run | status | sweep | numbers | pictures | site | preview`."""
+"""The command line: `python -m lib data | run | status | sweep | numbers | pictures | student | site | preview`."""
 
 import argparse
 import sys
@@ -69,6 +69,19 @@ def command_pictures(args: argparse.Namespace) -> int:
     return 0
 
 
+def command_student(args: argparse.Namespace) -> int:
+    from lib.publish.student import stale, write_students
+
+    if args.check:
+        faults = stale()
+        for fault in faults:
+            print(f"{fault}; run `python -m lib student`", file=sys.stderr)
+        return 1 if faults else 0
+    for path in write_students():
+        print(f"{short(path)}: brought up to date")
+    return 0
+
+
 def command_site(args: argparse.Namespace) -> int:
     from lib.publish.render import render
 
@@ -111,6 +124,10 @@ def parser() -> argparse.ArgumentParser:
 
     pictures = commands.add_parser("pictures", help="draw the site's own pictures again")
     pictures.set_defaults(call=command_pictures)
+
+    student = commands.add_parser("student", help="make the student versions of notebooks with solutions")
+    student.add_argument("--check", action="store_true", help="only say which are out of date")
+    student.set_defaults(call=command_student)
 
     site = commands.add_parser("site", help="render the site into _site")
     site.set_defaults(call=command_site)

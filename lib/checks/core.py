@@ -1,0 +1,75 @@
+"""`check`: look the task up, run its check inside the guard, and say the result in a line."""
+
+from importlib import import_module
+
+from lib.checks.failure import CheckFailed
+from lib.checks.guard import SHOWN_LINES, guarded
+from lib.checks.task import Task
+
+# Task → the module that checks it; a module holds TASKS, a dict of tasks by name.
+HOME = {
+    "lstm": "lstm",
+    "conv_net": "networks",
+    "lstm_net": "networks",
+    "torch_lstm_net": "networks",
+    "random_chunk": "chunks",
+}
+
+
+class Desk:
+    """What the checks remember between cells: the task last checked, and the hints shown for each."""
+
+    last: str | None = None
+    shown: dict[str, int] = {}  # noqa: RUF012
+
+
+def task_named(name: object) -> Task:
+    """The task of that name.
+
+    Raises
+    ------
+    CheckFailed
+        When there is none.
+    """
+    if not isinstance(name, str) or name not in HOME:
+        raise CheckFailed(f"there is no task {name!r}. The tasks are: {', '.join(HOME)}.")
+    return import_module(f"lib.checks.{HOME[name]}").TASKS[name]
+
+
+def check(name: str, answer: object) -> None:
+    """Check the answer to a task and print one line with ✓ and what was verified.
+
+    Parameters
+    ----------
+    name : the task, such as "lstm".
+    answer : the class or function you wrote; itself, neither its name nor what it returns.
+
+    Raises
+    ------
+    CheckFailed
+        The answer is wrong or missing; the text says what is wrong and which hint comes next.
+    """
+    task = task_named(name)
+    Desk.last = name
+    printed = None
+    try:
+        with guarded() as printed:
+            verified = task.verify(answer)
+    except CheckFailed as failure:
+        raise CheckFailed(f"✗ {name}: {failure}{output(printed)}\n{next_hint(name)}") from None
+    print(f"✓ {name}: {verified}")
+
+
+def next_hint(name: str) -> str:
+    """Which hint to ask for: the first one not seen yet."""
+    level = min(Desk.shown.get(name, 0) + 1, 3)
+    return f"Stuck? hint({level})" + (" shows the solution." if level == 3 else "")
+
+
+def output(printed: object) -> str:
+    """The beginning of what the student's code printed, for a message."""
+    lines = printed.text.strip().splitlines() if printed else []
+    if not lines:
+        return ""
+    kept = [line[:120] for line in lines[:SHOWN_LINES]] + (["…"] if len(lines) > SHOWN_LINES else [])
+    return "\nYour code printed:\n" + "\n".join(f"  {line}" for line in kept)

@@ -1,0 +1,452 @@
+"""The check of the LSTM written from scratch (Hochreiter and Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735).
+
+The reference values come from `torch.nn.LSTM` with the same weights. When the student's differ, `lstm_recipe`, an
+LSTM whose parts can be got wrong on purpose, tells which mistake, or which two, give exactly the student's values.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from lib.checks.compare import Mistake, describe, difference, expect_tensor, find_mistakes, students_code, told
+from lib.checks.failure import CheckFailed, expect
+from lib.checks.task import Task
+
+if TYPE_CHECKING:
+    import torch
+
+SAMPLES, STEPS, INPUTS, HIDDENS = 3, 7, 4, 5  # all different, so that a confused axis shows
+SIZES = {"samples": SAMPLES, "steps": STEPS, "input features": INPUTS, "hidden units": HIDDENS}
+GATES = "ifoc"
+GATE_NAMES = {"i": "input gate", "f": "forget gate", "o": "output gate", "c": "candidate (input node)"}
+NAMES = [f"{kind}{gate}" for gate in GATES for kind in ("W_x", "W_h", "b_")]
+TOLERANCE = {"float32": 1e-6, "float64": 1e-10}
+
+Weights = dict[str, "torch.Tensor"]
+Run = tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]  # outputs, final H, final C
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the LSTM is computed; the defaults are right."""
+
+    roles: str = GATES  # whose weights play the parts of i, f, o and c
+    squash: str = "sigmoid"
+    candidate: str = "tanh"
+    shown: str = "tanh"  # of the cell state, on its way to H
+    biases: str = GATES
+    carry_hidden: bool = True
+    carry_cell: bool = True
+    detach: str = ""  # "h", "c" or both
+    unused: str = ""  # gates that are left out
+    coupled: bool = False
+    transposed: bool = False
+    old_cell: bool = False
+    time: str = "steps"
+    start: float = 0.0
+    gives: str = "h"
+    state: str = "last"
+
+
+def function(name: str) -> Callable:
+    import torch
+
+    return {"none": lambda z: z}.get(name) or getattr(torch, name)
+
+
+def lstm_recipe(weights: Weights, inputs: "torch.Tensor", recipe: Recipe) -> Run:
+    """Outputs (samples, steps, hiddens) and final states (samples, hiddens) of an LSTM made by `recipe`."""
+    import torch
+
+    x = inputs.transpose(0, 1) if recipe.time == "samples" else inputs
+    x = x.flip(1) if recipe.time == "reversed" else x
+    squash, candidate, shown = (function(n) for n in (recipe.squash, recipe.candidate, recipe.shown))
+    zeros = torch.zeros(x.shape[0], weights["b_i"].shape[0], dtype=x.dtype)
+    hidden = cell = zeros + recipe.start
+    hiddens, cells = [], []
+    for x_t in x.unbind(1):
+        hidden = hidden.detach() if "h" in recipe.detach else hidden
+        cell = cell.detach() if "c" in recipe.detach else cell
+        h_in, c_in = (s if kept else zeros for s, kept in ((hidden, recipe.carry_hidden), (cell, recipe.carry_cell)))
+        sums = []
+        for gate in recipe.roles:
+            w_h = weights[f"W_h{gate}"]
+            total = x_t @ weights[f"W_x{gate}"] + h_in @ (w_h.T if recipe.transposed else w_h)
+            sums.append(total + weights[f"b_{gate}"] if gate in recipe.biases else total)
+        i, f, o = (
+            torch.ones_like(s) if gate in recipe.unused else squash(s) for gate, s in zip("ifo", sums, strict=False)
+        )
+        i = 1 - f if recipe.coupled else i
+        cell = f * c_in + i * candidate(sums[3])
+        hidden = o * shown(c_in if recipe.old_cell else cell)
+        hiddens.append(hidden)
+        cells.append(cell)
+    outputs = torch.stack(hiddens if recipe.gives == "h" else cells, 1)
+    outputs = outputs.transpose(0, 1) if recipe.time == "samples" else outputs
+    kept = {"last": -1, "first": 0, "before": -2}.get(recipe.state, -1)
+    states = (hiddens[kept], cells[kept])
+    return outputs, *(states[::-1] if recipe.state == "swapped" else states)
+
+
+def mistakes() -> list[Mistake]:
+    """What goes wrong when an LSTM is written by hand; what comes earlier is named first."""
+    known = [
+        Mistake(
+            "the candidate (input node) goes through sigmoid; an LSTM has tanh there, so that it can also lower the "
+            "cell state.",
+            {"candidate": "sigmoid"},
+        ),
+        Mistake("the candidate (input node) goes through ReLU; an LSTM has tanh there.", {"candidate": "relu"}),
+        Mistake("the candidate (input node) has no activation; an LSTM has tanh there.", {"candidate": "none"}),
+        Mistake(
+            "the cell state goes into the hidden state without tanh: H is the output gate times tanh of the cell state.",
+            {"shown": "none"},
+        ),
+        Mistake("the cell state goes into the hidden state through sigmoid in place of tanh.", {"shown": "sigmoid"}),
+        Mistake("the hidden state is made from the cell state before its update; update it first.", {"old_cell": True}),
+        Mistake("the three gates have no sigmoid, so they are no values between 0 and 1.", {"squash": "none"}),
+        Mistake("the three gates go through tanh; gates need sigmoid, values between 0 and 1.", {"squash": "tanh"}),
+        Mistake("the biases are never added.", {"biases": ""}),
+        Mistake(
+            "neither the hidden nor the cell state is carried from step to step: each step begins at zero.",
+            {"carry_hidden": False, "carry_cell": False},
+        ),
+        Mistake(
+            "the hidden state is not carried from step to step (or the W_h weights are not used).",
+            {"carry_hidden": False},
+        ),
+        Mistake("the cell state is not carried from step to step: each step begins with zeros.", {"carry_cell": False}),
+        Mistake(
+            "batch and time are confused: the loop runs over the samples. The shape is (samples, steps, features), so "
+            "step t of all samples is inputs[:, t].",
+            {"time": "samples"},
+        ),
+        Mistake("the steps are read backwards, from the last to the first.", {"time": "reversed"}),
+        Mistake("the forget gate is one minus the input gate or the reverse; they are two gates.", {"coupled": True}),
+        Mistake("the W_h weights are used transposed: it is h @ W_h.", {"transposed": True}),
+        Mistake("the initial states are ones; an LSTM starts from zeros.", {"start": 1.0}),
+        Mistake("the outputs hold the cell states; they should hold the hidden states of each step.", {"gives": "c"}),
+    ]
+    known += [
+        Mistake(f"the bias of the {GATE_NAMES[g]} is never added.", {"biases": GATES.replace(g, "")}) for g in GATES
+    ]
+    known += [Mistake(f"the {GATE_NAMES[g]} is not used.", {"unused": g}) for g in "ifo"]
+    for a, b in combinations(GATES, 2):
+        roles = GATES.translate(str.maketrans(a + b, b + a))
+        known.append(Mistake(f"the {GATE_NAMES[a]} and the {GATE_NAMES[b]} are swapped.", {"roles": roles}))
+    known += [
+        Mistake(f"all gates use the weights of the {GATE_NAMES[g]}; each has its own.", {"roles": g * 4}) for g in GATES
+    ]
+    return known
+
+
+STATE_MISTAKES = [
+    Mistake("H and C are returned in the wrong order: it is (H, C).", {"state": "swapped"}),
+    Mistake("the state returned is the one after the first step; return the last.", {"state": "first"}),
+    Mistake("the state returned is the one before the last step; return the last.", {"state": "before"}),
+]
+GRADIENT_MISTAKES = [
+    Mistake(f"{which} is cut off (detached) between the steps, so that early steps learn nothing.", {"detach": cut})
+    for which, cut in (("the hidden state", "h"), ("the cell state", "c"), ("the state", "hc"))
+]
+
+
+def made(answer: object) -> "torch.nn.Module":
+    """An instance of the student's class, with the parameters the task asks for."""
+    import torch
+
+    expect(
+        isinstance(answer, type),
+        f'give the class itself, check("lstm", LSTM); this is {describe(answer)}.',
+    )
+    expect(issubclass(answer, torch.nn.Module), "the class should be a torch.nn.Module: class LSTM(torch.nn.Module).")
+    expect(not issubclass(answer, torch.nn.LSTM), "this is PyTorch's own LSTM; the task is to write one.")
+    with students_code("making LSTM(4, 5), that is 4 inputs and 5 hidden units", SIZES):
+        net = answer(INPUTS, HIDDENS)
+    expect(
+        not [m for m in net.modules() if isinstance(m, torch.nn.RNNBase)],
+        "it uses PyTorch's recurrent layer inside; the task is to write the steps.",
+    )
+    check_parameters(net)
+    return net
+
+
+def check_parameters(net: "torch.nn.Module") -> None:
+    """The twelve parameters are there, with their shapes, each its own, and start at usable values."""
+    import torch
+
+    shapes = {"W_x": (INPUTS, HIDDENS), "W_h": (HIDDENS, HIDDENS), "b_": (HIDDENS,)}
+    meanings = {"W_x": "(num_inputs, num_hiddens)", "W_h": "(num_hiddens, num_hiddens)", "b_": "(num_hiddens,)"}
+    missing = [n for n in NAMES if not hasattr(net, n)]
+    if missing and all(n.startswith("b_") for n in missing):
+        raise CheckFailed(f"biases are missing: it has no {', '.join(missing)}. Each gate and the candidate has one.")
+    expect(not missing, f"parameters are missing: it has no {', '.join(missing)}.")
+    seen: dict[int, str] = {}
+    for name in NAMES:
+        value, kind = getattr(net, name), name[:-1]
+        expect(
+            isinstance(value, torch.nn.Parameter),
+            f"{name} should be a torch.nn.Parameter, so that it is trained; it is {describe(value)}.",
+        )
+        expect(
+            tuple(value.shape) == shapes[kind],
+            f"{name} has shape {tuple(value.shape)}; it should be {shapes[kind]}, that is {meanings[kind]}.",
+        )
+        first = seen.setdefault(id(value), name)
+        expect(
+            first == name, f"{first} and {name} are one and the same weight; every gate has its own, not a shared one."
+        )
+        expect(bool(torch.isfinite(value).all()), f"{name} starts with values that are not finite; initialise it.")
+        expect(
+            kind == "b_" or bool((value != 0).any()), f"{name} starts as zeros; random small values let units differ."
+        )
+
+
+def set_weights(net: "torch.nn.Module", generator: "torch.Generator") -> None:
+    """Put weights into the student's module that are large enough for every part to show."""
+    import torch
+
+    with torch.no_grad():
+        for name in NAMES:
+            value = getattr(net, name)
+            value.copy_(torch.randn(value.shape, generator=generator, dtype=torch.float64) * 0.8)
+
+
+def reference(net: "torch.nn.Module", inputs: "torch.Tensor") -> tuple[Run, dict[str, "torch.Tensor"]]:
+    """What `torch.nn.LSTM` gives with the student's weights, and the gradients of `loss_of` it."""
+    import torch
+
+    lstm = torch.nn.LSTM(INPUTS, HIDDENS, batch_first=True).to(inputs.dtype)
+    order = "ifco"  # PyTorch's; its candidate is called g
+    with torch.no_grad():
+        lstm.weight_ih_l0.copy_(torch.cat([getattr(net, f"W_x{g}").T for g in order]))
+        lstm.weight_hh_l0.copy_(torch.cat([getattr(net, f"W_h{g}").T for g in order]))
+        lstm.bias_ih_l0.copy_(torch.cat([getattr(net, f"b_{g}") for g in order]))
+        lstm.bias_hh_l0.zero_()
+    x = inputs.clone().requires_grad_()
+    outputs, (hidden, cell) = lstm(x)
+    run = outputs, hidden[0], cell[0]
+    loss_of(run).backward()
+    gradients = {"inputs": x.grad}
+    for n, g in enumerate(order):
+        rows = slice(n * HIDDENS, (n + 1) * HIDDENS)
+        gradients[f"W_x{g}"] = lstm.weight_ih_l0.grad[rows].T
+        gradients[f"W_h{g}"] = lstm.weight_hh_l0.grad[rows].T
+        gradients[f"b_{g}"] = lstm.bias_ih_l0.grad[rows]
+    return tuple(r.detach() for r in run), gradients
+
+
+def loss_of(run: Run) -> "torch.Tensor":
+    """A number that depends on every value of a run, each with a weight of its own."""
+    import torch
+
+    return sum((r * torch.linspace(-1, 1, r.numel(), dtype=r.dtype).view(r.shape)).sum() for r in run)
+
+
+def called(net: "torch.nn.Module", inputs: "torch.Tensor", doing: str) -> Run:
+    """The student's forward pass, its results taken apart and their shapes checked."""
+    before = inputs.detach().clone()
+    samples, steps = inputs.shape[:2]
+    with students_code(doing, SIZES | {"samples": samples, "steps": steps}):
+        given = net(inputs)
+    expect(bool((inputs.detach() == before).all()), "forward changes its inputs in place; leave them as they are.")
+    expect(
+        isinstance(given, tuple | list) and len(given) == 2,
+        f"forward should return two things, outputs and (H, C), but returns {describe(given)}.",
+    )
+    outputs, state = given
+    expect_tensor(outputs, "the first result, outputs,")
+    expect(
+        isinstance(state, tuple | list) and len(state) == 2,
+        f"the second result should be the pair (H, C), but it is {describe(state)}.",
+    )
+    check_shapes(outputs, state, samples, steps)
+    return outputs, *state
+
+
+def check_shapes(outputs: "torch.Tensor", state: tuple, samples: int, steps: int) -> None:
+    wanted, got = (samples, steps, HIDDENS), tuple(outputs.shape)
+    text = f"outputs has shape {got}; it should be {wanted}, that is (samples, steps, hidden units)."
+    if got == (steps, samples, HIDDENS):
+        text += " The steps are stacked on the wrong axis: stack them on axis 1."
+    elif outputs.dim() == 2 and outputs.numel() == samples * steps * HIDDENS:
+        text += " The steps are joined end to end (cat); stack makes a new axis for them."
+    elif got == (samples, HIDDENS):
+        text += " That is a single step; collect the hidden state of every step."
+    elif got[1:2] == (steps - 1,):
+        text += " One step is missing."
+    elif got == (samples, steps, INPUTS):
+        text += " Is num_inputs used where num_hiddens belongs?"
+    expect(got == wanted, text)
+    for name, value in zip("HC", state, strict=True):
+        expect_tensor(value, name)
+        got = tuple(value.shape)
+        text = f"{name} has shape {got}; it should be ({samples}, {HIDDENS}), that is (samples, hidden units)."
+        if got == (steps, HIDDENS):
+            text += " Batch and time are confused: the loop runs over the samples in place of the steps."
+        elif got == (1, samples, HIDDENS):
+            text += " torch.nn.LSTM has an axis for layers; here there is none."
+        elif value.dim() == 3:
+            text += " Return the state after the last step only."
+        expect(got == (samples, HIDDENS), text)
+
+
+def check_repeatable(net: "torch.nn.Module", inputs: "torch.Tensor", first: Run) -> None:
+    """The same inputs give the same outputs again."""
+    import torch
+
+    again = called(net, inputs, "calling it a second time")
+    if max(difference(a, b) for a, b in zip(first, again, strict=True)) == 0:
+        return
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        runs.append(called(net, inputs, "calling it again"))
+    if max(difference(a, b) for a, b in zip(*runs, strict=True)) == 0:
+        raise CheckFailed("two calls on the same inputs differ by chance: a state starts at random. Start from zeros.")
+    raise CheckFailed("a second call goes on from the first: the state is kept on self. Start each call from zeros.")
+
+
+def check_values(net: "torch.nn.Module", inputs: "torch.Tensor", run: Run, wanted: Run, tolerance: float) -> None:
+    """Outputs, then states, equal the reference; where not, say which mistake it is."""
+    weights = {n: getattr(net, n).detach() for n in NAMES}
+    x = inputs.detach()
+
+    def same(changes: dict, parts: tuple[int, ...] = (0,)) -> bool:
+        made_so = lstm_recipe(weights, x, Recipe(**changes))
+        return all(difference(made_so[k], run[k]) < 1e-5 for k in parts if made_so[k].shape == run[k].shape)
+
+    if difference(wanted[0], run[0]) > tolerance:
+        found = find_mistakes(mistakes(), same)
+        if found:
+            raise CheckFailed(told(found))
+        steps = [t for t in range(inputs.shape[1]) if difference(wanted[0][:, t], run[0][:, t]) > 1e-5]
+        if steps and steps[0] > 0:
+            raise CheckFailed(
+                f"the outputs are right up to step {steps[0]} and differ from the reference after it: look at "
+                "what is carried from step to step."
+            )
+        raise CheckFailed(
+            "the outputs differ from the reference from the first step on (largest difference "
+            f"{difference(wanted[0], run[0]):.2g}): compare the equations of the gates, the candidate and H one by one."
+        )
+    if max(difference(wanted[k], run[k]) for k in (1, 2)) > tolerance:
+        found = find_mistakes(STATE_MISTAKES, lambda changes: same(changes, (1, 2)), 1)
+        if found:
+            raise CheckFailed(told(found))
+        wrong = "H" if difference(wanted[1], run[1]) > tolerance else "C"
+        raise CheckFailed(f"the outputs are right, but the state {wrong} returned is not the one after the last step.")
+
+
+def check_gradients(
+    net: "torch.nn.Module", inputs: "torch.Tensor", wanted: dict[str, "torch.Tensor"], tolerance: float
+) -> None:
+    """Every parameter gets the gradient that the reference gets."""
+    import torch
+
+    x = inputs.clone().requires_grad_()
+    net.zero_grad()
+    run = called(net, x, "calling it on inputs that need a gradient")
+    expect(
+        all(r.requires_grad for r in run),
+        "the outputs carry no gradient, so nothing can be learned: is there a no_grad, a detach, a .data, or "
+        "set_grad_enabled(False)?",
+    )
+    with students_code("running the backward pass", SIZES):
+        loss_of(run).backward()
+    got = {n: getattr(net, n).grad for n in NAMES} | {"inputs": x.grad}
+    without = [n for n, g in got.items() if g is None]
+    expect(not without, f"no gradient reaches {', '.join(without)}: used through a copy, .data or detach?")
+    if max(difference(wanted[n], got[n]) for n in got) <= tolerance:
+        return
+    weights = {n: getattr(net, n).detach().clone().requires_grad_() for n in NAMES}
+
+    def same(changes: dict) -> bool:
+        values = list(weights.values())
+        theirs = torch.autograd.grad(loss_of(lstm_recipe(weights, inputs, Recipe(**changes))), values)
+        return all(difference(t, got[n]) < 1e-5 for n, t in zip(weights, theirs, strict=True))
+
+    found = find_mistakes(GRADIENT_MISTAKES, same, 1)
+    text = "something is cut off from the gradient (detach, .data, no_grad, a new tensor made from values)."
+    raise CheckFailed("outputs are right, but gradients are not: " + (told(found) if found else text))
+
+
+def check_behaviour(net: "torch.nn.Module", inputs: "torch.Tensor", run: Run) -> None:
+    """Samples don't influence each other; other numbers of samples and steps work."""
+    import torch
+
+    for k in range(SAMPLES):
+        alone = called(net, inputs[k : k + 1], "calling it on a single sample")
+        expect(
+            max(difference(r[k : k + 1], a) for r, a in zip(run, alone, strict=True)) < 1e-5,
+            "a sample's outputs change with the other samples of its batch; each sample stands alone.",
+        )
+    short = called(net, inputs[:, :2], "calling it on 2 steps")
+    expect(difference(run[0][:, :2], short[0]) < 1e-5, "the first outputs change when later steps are left out.")
+    called(net, torch.cat([inputs, inputs], 1), "calling it on another number of steps")
+
+
+def verify_lstm(answer: object) -> str:
+    """Shapes, then values, then behaviour, in float32 and in float64."""
+    import torch
+
+    net = made(answer)
+    forget = float(net.b_f.detach().mean())
+    for dtype in (torch.float32, torch.float64):
+        name = str(dtype).removeprefix("torch.")
+        generator = torch.Generator().manual_seed(3)
+        net = net.to(dtype)
+        set_weights(net, generator)
+        x = torch.randn(SAMPLES, STEPS, INPUTS, generator=generator, dtype=torch.float64).to(dtype)
+        try:
+            run = called(net, x, f"calling it on {name} inputs of shape {tuple(x.shape)}")
+        except CheckFailed as failure:
+            if dtype is torch.float64:
+                raise CheckFailed(
+                    "it works in float32 but not in float64: make the initial states with dtype=inputs.dtype and "
+                    f"device=inputs.device.\n{failure}"
+                ) from None
+            raise
+        expect(
+            all(r.dtype == dtype for r in run),
+            f"{name} inputs give {run[0].dtype} outputs and states of {run[1].dtype} and {run[2].dtype}; keep the dtype "
+            "of the inputs.",
+        )
+        check_repeatable(net, x, run)
+        wanted, gradients = reference(net, x)
+        check_values(net, x, run, wanted, TOLERANCE[name])
+        check_gradients(net, x, gradients, TOLERANCE[name])
+        check_behaviour(net, x, tuple(r.detach() for r in run))
+    check_other_device(net)
+    note = "" if forget > 0.5 else " (Your forget-gate bias starts near 0; 1 helps to remember from the beginning.)"
+    return "shapes, outputs, states and gradients equal torch.nn.LSTM (float32 to 1e-6, float64 to 1e-10)." + note
+
+
+def check_other_device(net: "torch.nn.Module") -> None:
+    """On a GPU the initial states must be there too; PyTorch's `meta` device tells without one."""
+    import torch
+
+    try:
+        net.to("meta")(torch.zeros(SAMPLES, STEPS, INPUTS, dtype=torch.float64, device="meta"))
+    except Exception as error:
+        expect(
+            "device" not in str(error),
+            "on a GPU it would stop, because a tensor stays on the CPU: make the states with device=inputs.device.",
+        )
+
+
+TASKS = {
+    "lstm": Task(
+        verify_lstm,
+        (
+            "Start from the RNN above and give it a second state, the cell state. A step computes four things of the "
+            "same form from the inputs and the last hidden state: three gates (sigmoid) and a candidate (tanh). Gates "
+            "are multiplied element by element: one forgets, one lets in, one lets out.",
+            "In each step the new cell state is what the forget gate keeps of the old one plus what the input gate "
+            "admits of the candidate; the new hidden state is what the output gate shows of tanh of the new cell "
+            "state. Begin with zeros of shape (samples, num_hiddens) in the inputs' dtype and on their device, go over "
+            "inputs[:, t], collect the hidden states, stack them on axis 1, and return outputs, (H, C).",
+        ),
+    )
+}

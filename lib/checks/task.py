@@ -1,0 +1,16 @@
+"""What a task is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task that can be checked.
+
+    verify : called with the student's answer; returns what was verified, for the ✓ line, or raises CheckFailed.
+    hints : the first and the second hint; the third is the solution, which stands in the authored notebook.
+    """
+
+    verify: Callable[[object], str]
+    hints: tuple[str, str]
