@@ -1,0 +1,350 @@
+"""The training loop: what is done in which order. Everything else hangs on it as callbacks."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from lib.training import devices, optimizers
+from lib.training.batches import NOBODY, Batch, IndexedBatches, LoadedBatches, all_targets, batches_of
+from lib.training.callbacks import EVENTS, BestWeights, Callback, ClipGradients, Schedule, in_training
+from lib.training.checkpoint import Checkpoint
+from lib.training.config import TrainingConfig
+from lib.training.display import display_for
+from lib.training.errors import TrainingError
+from lib.training.evaluate import check_losses, evaluate, forward
+from lib.training.losses import ItemLoss, balanced_weights
+from lib.training.metrics import NAMES
+from lib.training.outcome import Collected, Outcome, predicted
+from lib.training.states import random_state, restore_random_state, seed_everything
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHECK_EVERY = 50  # batches between looks at the losses on a device where each look waits for it
+
+
+class Phase(NamedTuple):
+    """A part of the training in which the same weights move."""
+
+    name: str
+    epochs: int
+    head: str | None
+
+
+@dataclass
+class Position:
+    """How far the training is. Together with the seed it says which batch comes next."""
+
+    phase: int = 0
+    phase_epoch: int = 0  # finished epochs of this phase
+    epoch: int = 0  # finished epochs of all phases
+    batch: int = 0  # finished batches of this epoch
+    step: int = 0  # optimiser steps of all phases
+
+
+class Training:
+    """Trains the model of a configuration.
+
+    Attributes
+    ----------
+    history : one dict an epoch, the columns of `table`.
+    model : the network, in eval mode after the run; with `restore_best` with the weights of `best_epoch`.
+    best_epoch : number (from 1) of the epoch with the best monitored value, the last when nothing is monitored.
+
+    For callbacks: `config`, `position`, `phase`, `row`, `batch`, `optimizer`, `parameters` (those that move),
+    `validated` (`Outcome` of the last validation), `accelerator`, and `stop`, to be set to end a phase.
+
+    Examples
+    --------
+    >>> run = Training(TrainingConfig(model=net, train=train, validation=validation, epochs=5)).run()
+    >>> run.table()[["epoch", "train_loss", "val_loss"]]
+    >>> logits = run.predict(test)
+    """
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        self.accelerator = devices.accelerator_for(config.mixed_precision, config.device)
+        self.device = self.accelerator.device
+        self.model: nn.Module = config.model.to(self.device)
+        self.train_batches = self._batches(config.train, "training", shuffle=config.shuffle, workers=config.workers)
+        self.validation_batches = None
+        if config.validation is not None:
+            self.validation_batches = self._batches(config.validation, "validation", workers=config.workers)
+        self.phases = [Phase("full", config.epochs, None)]
+        if config.head is not None:
+            self.phases.insert(0, Phase("head", config.head_epochs, config.head))
+        self.phase, self.position = self.phases[0], Position()
+        self.history: list[dict] = []
+        self.row: dict = {}
+        self.stop = self.has_run = False
+        self.validated: Outcome | None = None
+        weights = None if config.class_weights == "balanced" else config.class_weights
+        self.item_loss = ItemLoss(config.loss, weights)
+
+        self.best = BestWeights()
+        watched = self.validation_batches is not None or not config.monitor.startswith("val_")
+        self.checkpoint = Checkpoint(config.folder, config.checkpoint_every, config.checkpoint_steps)
+        self.callbacks: list[Callback] = [
+            Schedule(),
+            *([ClipGradients()] if config.clip_norm is not None else []),
+            *config.callbacks,
+            *([self.best] if watched else []),
+            *([self.checkpoint] if config.folder is not None else []),
+            *display_for(config.show, self.accelerator.is_main_process),
+        ]
+        # Only what is overridden is called, so an empty event costs nothing in the loop.
+        self._listeners = {
+            event: [
+                getattr(c, event) for c in self.callbacks if getattr(type(c), event) is not getattr(Callback, event)
+            ]
+            for event in EVENTS
+        }
+
+    def _batches(
+        self, data: object, name: str, shuffle: bool = False, workers: int = 0, shared: bool = True
+    ) -> IndexedBatches | LoadedBatches:
+        """Batches of some data; `shared=False`: all of them in each process."""
+        return batches_of(
+            data,
+            name,
+            batch_size=self.config.batch_size,
+            shuffle=shuffle,
+            collate=self.config.collate,
+            workers=workers,
+            seed=self.config.seed,
+            rank=self.accelerator.process_index if shared else 0,
+            world=self.accelerator.num_processes if shared else 1,
+        )
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    def run(self) -> "Training":
+        """Train, going on from the checkpoint in `folder` when there is one.
+
+        Raises
+        ------
+        TrainingError
+            For data that can't be trained on, a loss that is not finite, or a checkpoint of another configuration.
+        """
+        if self.has_run:
+            raise TrainingError("this Training has run; make a new Training(config) to train further")
+        self.has_run = True
+        seed_everything(self.config.seed + self.accelerator.process_index)
+        saved = self.checkpoint.load(self)
+        try:
+            with self._within("run"):
+                if saved is not None:
+                    self._take_over(saved)
+                for number in range(self.position.phase, len(self.phases)):
+                    self._enter_phase(number, saved)
+                    saved = None
+        finally:
+            self.model.eval()
+            self._call("cleanup_run")
+        return self
+
+    @contextmanager
+    def _within(self, what: str) -> Iterator[None]:
+        """Enter and leave a run, phase, epoch, batch or step."""
+        self._call(f"before_{what}")
+        yield
+        self._call(f"after_{what}")
+
+    def _call(self, event: str) -> None:
+        for listener in self._listeners[event]:
+            listener(self)
+
+    def _take_over(self, saved: dict) -> None:
+        """What a checkpoint holds of the whole run; the optimiser follows when its phase is built."""
+        self.position = Position(**saved["position"])
+        self.history = saved["history"]
+        self.stop = saved["stop"]
+        self.model.load_state_dict(saved["model"])
+
+    def _enter_phase(self, number: int, saved: dict | None) -> None:
+        """Train one phase: freeze, wrap, make the optimiser, and put all of it back afterwards."""
+        self.phase = self.phases[number]
+        if saved is None:
+            self.position.phase, self.position.phase_epoch, self.stop = number, 0, False
+        trainable = {p: p.requires_grad for p in self.model.parameters()}
+        if self.phase.head is not None:
+            self.model.requires_grad_(False)
+            for p in self.model.get_submodule(self.phase.head).parameters():
+                p.requires_grad_(trainable[p])
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise TrainingError(f"no weight of the model can move in the {self.phase.name} phase: all are frozen")
+        raw = optimizers.make(self.config, self.parameters)
+        wrapped = self.accelerator.prepare_model(self.model)
+        prepared = self.accelerator.prepare_optimizer(raw)
+        # accelerate's wrapper costs 140 µs a step and is needed only where gradients are scaled (fp16).
+        self.wrapped, self.optimizer = wrapped, raw if self.accelerator.scaler is None else prepared
+        try:
+            with self._within("phase"):
+                if saved is not None:
+                    self.checkpoint.take_over_phase(self, saved)
+                else:
+                    self.collected = Collected()
+                while self.position.phase_epoch < self.phase.epochs and not self.stop:
+                    self._enter_epoch(saved)
+                    saved = None
+        finally:
+            for p, flag in trainable.items():
+                p.requires_grad_(flag)
+            devices.unwrap(self.accelerator, self.wrapped, self.model)
+
+    def _enter_epoch(self, saved: dict | None) -> None:
+        position = self.position
+        with self._within("epoch"):
+            if saved is not None:  # what callbacks drew meanwhile must not count
+                restore_random_state(saved["processes"][self.accelerator.process_index]["random"])
+            train, seconds = self._train_epoch()
+            if self.config.evaluate_train:
+                train = evaluate(self, self._batches(self.config.train, "training"))
+            self.validated = None
+            if self.validation_batches is not None:
+                self.validated = evaluate(self, self.validation_batches)
+            position.phase_epoch, position.epoch, position.batch = position.phase_epoch + 1, position.epoch + 1, 0
+            self.row = self._summary(train, self.validated, seconds)
+            self.history.append(self.row)
+            self.collected = Collected()
+
+    def _summary(self, train: Outcome, validated: Outcome | None, seconds: float) -> dict:
+        """One line of the history."""
+        val = dict.fromkeys(NAMES, float("nan")) if validated is None else validated.metrics()
+        row = {
+            "epoch": self.position.epoch,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "train_loss": train.mean_loss(),
+            "train_accuracy": train.accuracy(),
+            "val_loss": float("nan") if validated is None else validated.mean_loss(),
+        }
+        row |= {f"val_{name}": val[name] for name in NAMES}
+        return row | {"examples_per_second": self._seen / seconds, "phase": self.phase.name}
+
+    def _train_epoch(self) -> tuple[Outcome, float]:
+        """One pass over the training data; what it gave and the seconds it took."""
+        began = time.perf_counter()
+        self._seen, self._checked = 0, len(self.collected.losses)
+        self.gathered, self._weight = 0, 0.0  # samples, and their weights, in the gradients so far
+        in_training(self.model, self.phase.head)
+        self.model.zero_grad(set_to_none=True)
+        last = len(self.train_batches) - 1
+        for batch in self.train_batches.epoch(self.position.epoch, self.position.batch):
+            self.batch = batch
+            with self._within("batch"):
+                complete = self.gathered + batch.size >= (self.config.accumulate_to or 1) or batch.number == last
+                # Gradients are averaged over processes once a step, not once a batch.
+                with nullcontext() if complete else self.accelerator.no_sync(self.wrapped):
+                    self._backward(batch)
+                if complete:
+                    self._step()
+                self.position.batch = batch.number + 1
+        self.check_losses()
+        outcome = self.collected.gather(self.accelerator)  # waits for the device
+        return outcome, time.perf_counter() - began
+
+    def _backward(self, batch: Batch) -> None:
+        """Add a batch's gradients to those gathered for this step."""
+        logits = forward(self, self.wrapped, batch)
+        target, losses, weights = self.losses_of(logits, batch.target)
+        self.collected.add(batch.items, logits, target, losses, weights)
+        if self.device.type == "cpu" or len(self.collected.losses) - self._checked >= CHECK_EVERY:
+            self.check_losses()
+        total = (losses if weights is None else losses * weights).sum()
+        if batch.items[0] == NOBODY:
+            total, weights = total * 0, weights if weights is None else weights * 0
+        # Divided by the expected size for now, which keeps half precision in range; `_step` makes it exact.
+        # Processes' gradients are averaged, not added: hence the factor.
+        self.accelerator.backward(total * (self.accelerator.num_processes / self._expected(batch)))
+        self.gathered += batch.size
+        self._seen += batch.size
+        if weights is not None:
+            self._weight = self._weight + weights.sum()
+
+    def _expected(self, batch: Batch) -> int:
+        return self.config.accumulate_to or batch.size
+
+    def _step(self) -> None:
+        """Make the gathered gradients those of the mean over all samples, and take an optimiser step."""
+        expected, total = self._expected(self.batch), self.gathered
+        if self.item_loss.weights is not None:
+            total = self.accelerator.reduce(self._weight).clamp(min=1e-12)
+        elif total == expected:
+            total = None
+        if total is not None:
+            gradients = [p.grad for p in self.parameters if p.grad is not None]
+            torch._foreach_mul_(gradients, expected / total)
+        with self._within("step"):
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            self.gathered, self._weight = 0, 0.0
+            self.position.step += 1
+
+    def losses_of(
+        self, logits: torch.Tensor, target: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """The target as it was used, the losses (b,) and the weights (b,) or None, on the device of the logits."""
+        classes = logits.shape[1]
+        target = self.item_loss.prepare(target, classes).to(logits.device, non_blocking=True)
+        if self.config.class_weights == "balanced" and self.item_loss.weights is None:
+            drawn = random_state()
+            targets = all_targets(self._batches(self.config.train, "training", shared=False))
+            self.item_loss.weights = balanced_weights(targets, classes)
+            restore_random_state(drawn)
+        return target, *self.item_loss(logits, target)
+
+    def check_losses(self) -> None:
+        """Raise `TrainingError` when a loss since the last look is not finite."""
+        if self._checked < len(self.collected.losses):
+            check_losses(self, self.collected, self._checked)
+            self._checked = len(self.collected.losses)
+
+    # -- what came out -----------------------------------------------------------------------------------------
+
+    @property
+    def best_epoch(self) -> int | None:
+        return self.best.epoch or (self.history[-1]["epoch"] if self.history else None)
+
+    def table(self) -> "pd.DataFrame":
+        """The history, one row an epoch."""
+        import pandas as pd
+
+        return pd.DataFrame(self.history)
+
+    def predict(self, data: object) -> np.ndarray:
+        """Logits of a dataset or loader, (n, classes) float32 or (n, 1), in the data's order, in eval mode."""
+        return evaluate(self, self._batches(data, "given"), losses=False).logits.numpy()
+
+    def item_errors(self, data: object) -> "pd.DataFrame":
+        """Which items the model gets wrong, worst first.
+
+        Columns: item (number in the data), target, predicted (classes), probability (of the target class), loss
+        (without class weights). Raises `TrainingError` when the targets are no classes.
+        """
+        import pandas as pd
+
+        outcome = evaluate(self, self._batches(data, "given"))
+        labels = outcome.labels
+        if labels is None:
+            raise TrainingError("item_errors needs one class a sample as target")
+        logits = outcome.logits.double()
+        if logits.shape[1] == 1:
+            logits = torch.cat([torch.zeros_like(logits), logits], 1)
+        probability = logits.softmax(1)[range(len(labels)), labels]
+        frame = pd.DataFrame(
+            {
+                "item": outcome.items.numpy(),
+                "target": labels,
+                "predicted": predicted(outcome.logits.numpy()),
+                "probability": probability.numpy(),
+                "loss": outcome.losses.numpy(),
+            }
+        )
+        return frame.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
