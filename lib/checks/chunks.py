@@ -102,8 +102,8 @@ def verify_random_chunk(answer: object) -> str:
     counts = torch.bincount(drawn.flatten(), minlength=EXTRA + 1)
     expect(
         counts[EXTRA] > 0,
-        f"the last offset is never drawn: a sample of {CHUNK + EXTRA} steps has chunks of {CHUNK} at offsets 0 to {EXTRA}, "
-        f"and {EXTRA} never came in {drawn.numel()} draws. An upper end that is left out?",
+        f"the last offset is never drawn: a sample of {CHUNK + EXTRA} steps has chunks of {CHUNK} at offsets 0 to "
+        f"{EXTRA}, and {EXTRA} never came in {drawn.numel()} draws. An upper end that is left out?",
     )
     never = [k for k in range(EXTRA) if counts[k] == 0]
     expect(not never, f"the offset {never[:1]} is never drawn, although a chunk fits there.")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TRANSLATED = (
     (r"same dtype|scalar type", "two tensors differ in dtype"),
     (r"mat1 and mat2 shapes|size mismatch|must match the size|inconsistent tensor size", "two shapes don't fit"),
+    (r"expects each tensor to be equal size", "the pieces to be stacked differ in length; does one run past an end"),
     (r"missing the required", "the class has no `forward`"),
     (r"before Module\.__init__|super\(.*\)\.__init__", "call `super().__init__()` first"),
 )
@@ -35,6 +36,9 @@ def students_code(doing: str, sizes: Mapping[str, int] | None = None) -> Iterato
 
     `doing` ends “… while”; `sizes` names the sizes in use, so that the numbers of a shape error can be read.
     """
+    import torch
+
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     try:
         yield
     except CheckFailed:
@@ -53,6 +57,9 @@ def students_code(doing: str, sizes: Mapping[str, int] | None = None) -> Iterato
         if re.search(r"can't allocate|not enough memory|bad_alloc", str(error)):
             raise CheckFailed(OUT_OF_MEMORY) from None
         raise CheckFailed(explained(error, failed_at(error)[0], doing, sizes)) from None
+    finally:
+        torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
 
 
 def explained(error: Exception, where: str, doing: str, sizes: Mapping[str, int] | None) -> str:

@@ -36,13 +36,14 @@ def task_named(name: object) -> Task:
     return import_module(f"lib.checks.{HOME[name]}").TASKS[name]
 
 
-def check(name: str, answer: object) -> None:
+def check(name: str, answer: object, *parts: object) -> None:
     """Check the answer to a task and print one line with ✓ and what was verified.
 
     Parameters
     ----------
     name : the task, such as "lstm".
     answer : the class or function you wrote; itself, neither its name nor what it returns.
+    parts : what of yours the answer is built from, as in check("lstm_net", LSTMNet, LSTM).
 
     Raises
     ------
@@ -54,7 +55,7 @@ def check(name: str, answer: object) -> None:
     printed = None
     try:
         with guarded() as printed:
-            verified = task.verify(answer)
+            verified = task.verify(answer, *parts)
     except CheckFailed as failure:
         raise CheckFailed(f"✗ {name}: {failure}{output(printed)}\n{next_hint(name)}") from None
     print(f"✓ {name}: {verified}")

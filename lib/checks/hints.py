@@ -39,15 +39,15 @@ def hint(level: int = 1, task: str | None = None) -> None:
         print(f"The solution of {name}:\n\n{solution(name)}")
 
 
-def solution(name: str, folder: Path = NOTEBOOKS) -> str:
+def solution(name: str) -> str:
     """The text of a task's solution cell, without nbgrader's markers.
 
     Raises
     ------
     CheckFailed
-        When no authored notebook under `folder` has the task.
+        When no authored notebook has the task.
     """
-    for path in sorted(folder.glob("*/*.ipynb")):
+    for path in sorted(NOTEBOOKS.glob("*/*.ipynb")):
         if path.stem.endswith("_student"):
             continue
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:

@@ -1,16 +1,14 @@
 """The check of the LSTM written from scratch (Hochreiter and Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735).
 
-The reference values come from `torch.nn.LSTM` with the same weights. When the student's differ, `lstm_recipe`, an
-LSTM whose parts can be got wrong on purpose, tells which mistake, or which two, give exactly the student's values.
+The reference values come from `torch.nn.LSTM` with the same weights. When the student's differ, an LSTM whose parts
+can be got wrong on purpose tells which mistake, or which two, give exactly the student's values.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
-from lib.checks.compare import Mistake, describe, difference, expect_tensor, find_mistakes, students_code, told
+from lib.checks.compare import describe, difference, expect_tensor, find_mistakes, students_code, told
 from lib.checks.failure import CheckFailed, expect
+from lib.checks.lstm_recipe import GATES, GRADIENT_MISTAKES, STATE_MISTAKES, Recipe, Run, lstm_recipe, mistakes
 from lib.checks.task import Task
 
 if TYPE_CHECKING:
@@ -18,138 +16,8 @@ if TYPE_CHECKING:
 
 SAMPLES, STEPS, INPUTS, HIDDENS = 3, 7, 4, 5  # all different, so that a confused axis shows
 SIZES = {"samples": SAMPLES, "steps": STEPS, "input features": INPUTS, "hidden units": HIDDENS}
-GATES = "ifoc"
-GATE_NAMES = {"i": "input gate", "f": "forget gate", "o": "output gate", "c": "candidate (input node)"}
 NAMES = [f"{kind}{gate}" for gate in GATES for kind in ("W_x", "W_h", "b_")]
 TOLERANCE = {"float32": 1e-6, "float64": 1e-10}
-
-Weights = dict[str, "torch.Tensor"]
-Run = tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]  # outputs, final H, final C
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the LSTM is computed; the defaults are right."""
-
-    roles: str = GATES  # whose weights play the parts of i, f, o and c
-    squash: str = "sigmoid"
-    candidate: str = "tanh"
-    shown: str = "tanh"  # of the cell state, on its way to H
-    biases: str = GATES
-    carry_hidden: bool = True
-    carry_cell: bool = True
-    detach: str = ""  # "h", "c" or both
-    unused: str = ""  # gates that are left out
-    coupled: bool = False
-    transposed: bool = False
-    old_cell: bool = False
-    time: str = "steps"
-    start: float = 0.0
-    gives: str = "h"
-    state: str = "last"
-
-
-def function(name: str) -> Callable:
-    import torch
-
-    return {"none": lambda z: z}.get(name) or getattr(torch, name)
-
-
-def lstm_recipe(weights: Weights, inputs: "torch.Tensor", recipe: Recipe) -> Run:
-    """Outputs (samples, steps, hiddens) and final states (samples, hiddens) of an LSTM made by `recipe`."""
-    import torch
-
-    x = inputs.transpose(0, 1) if recipe.time == "samples" else inputs
-    x = x.flip(1) if recipe.time == "reversed" else x
-    squash, candidate, shown = (function(n) for n in (recipe.squash, recipe.candidate, recipe.shown))
-    zeros = torch.zeros(x.shape[0], weights["b_i"].shape[0], dtype=x.dtype)
-    hidden = cell = zeros + recipe.start
-    hiddens, cells = [], []
-    for x_t in x.unbind(1):
-        hidden = hidden.detach() if "h" in recipe.detach else hidden
-        cell = cell.detach() if "c" in recipe.detach else cell
-        h_in, c_in = (s if kept else zeros for s, kept in ((hidden, recipe.carry_hidden), (cell, recipe.carry_cell)))
-        sums = []
-        for gate in recipe.roles:
-            w_h = weights[f"W_h{gate}"]
-            total = x_t @ weights[f"W_x{gate}"] + h_in @ (w_h.T if recipe.transposed else w_h)
-            sums.append(total + weights[f"b_{gate}"] if gate in recipe.biases else total)
-        i, f, o = (
-            torch.ones_like(s) if gate in recipe.unused else squash(s) for gate, s in zip("ifo", sums, strict=False)
-        )
-        i = 1 - f if recipe.coupled else i
-        cell = f * c_in + i * candidate(sums[3])
-        hidden = o * shown(c_in if recipe.old_cell else cell)
-        hiddens.append(hidden)
-        cells.append(cell)
-    outputs = torch.stack(hiddens if recipe.gives == "h" else cells, 1)
-    outputs = outputs.transpose(0, 1) if recipe.time == "samples" else outputs
-    kept = {"last": -1, "first": 0, "before": -2}.get(recipe.state, -1)
-    states = (hiddens[kept], cells[kept])
-    return outputs, *(states[::-1] if recipe.state == "swapped" else states)
-
-
-def mistakes() -> list[Mistake]:
-    """What goes wrong when an LSTM is written by hand; what comes earlier is named first."""
-    known = [
-        Mistake(
-            "the candidate (input node) goes through sigmoid; an LSTM has tanh there, so that it can also lower the "
-            "cell state.",
-            {"candidate": "sigmoid"},
-        ),
-        Mistake("the candidate (input node) goes through ReLU; an LSTM has tanh there.", {"candidate": "relu"}),
-        Mistake("the candidate (input node) has no activation; an LSTM has tanh there.", {"candidate": "none"}),
-        Mistake(
-            "the cell state goes into the hidden state without tanh: H is the output gate times tanh of the cell state.",
-            {"shown": "none"},
-        ),
-        Mistake("the cell state goes into the hidden state through sigmoid in place of tanh.", {"shown": "sigmoid"}),
-        Mistake("the hidden state is made from the cell state before its update; update it first.", {"old_cell": True}),
-        Mistake("the three gates have no sigmoid, so they are no values between 0 and 1.", {"squash": "none"}),
-        Mistake("the three gates go through tanh; gates need sigmoid, values between 0 and 1.", {"squash": "tanh"}),
-        Mistake("the biases are never added.", {"biases": ""}),
-        Mistake(
-            "neither the hidden nor the cell state is carried from step to step: each step begins at zero.",
-            {"carry_hidden": False, "carry_cell": False},
-        ),
-        Mistake(
-            "the hidden state is not carried from step to step (or the W_h weights are not used).",
-            {"carry_hidden": False},
-        ),
-        Mistake("the cell state is not carried from step to step: each step begins with zeros.", {"carry_cell": False}),
-        Mistake(
-            "batch and time are confused: the loop runs over the samples. The shape is (samples, steps, features), so "
-            "step t of all samples is inputs[:, t].",
-            {"time": "samples"},
-        ),
-        Mistake("the steps are read backwards, from the last to the first.", {"time": "reversed"}),
-        Mistake("the forget gate is one minus the input gate or the reverse; they are two gates.", {"coupled": True}),
-        Mistake("the W_h weights are used transposed: it is h @ W_h.", {"transposed": True}),
-        Mistake("the initial states are ones; an LSTM starts from zeros.", {"start": 1.0}),
-        Mistake("the outputs hold the cell states; they should hold the hidden states of each step.", {"gives": "c"}),
-    ]
-    known += [
-        Mistake(f"the bias of the {GATE_NAMES[g]} is never added.", {"biases": GATES.replace(g, "")}) for g in GATES
-    ]
-    known += [Mistake(f"the {GATE_NAMES[g]} is not used.", {"unused": g}) for g in "ifo"]
-    for a, b in combinations(GATES, 2):
-        roles = GATES.translate(str.maketrans(a + b, b + a))
-        known.append(Mistake(f"the {GATE_NAMES[a]} and the {GATE_NAMES[b]} are swapped.", {"roles": roles}))
-    known += [
-        Mistake(f"all gates use the weights of the {GATE_NAMES[g]}; each has its own.", {"roles": g * 4}) for g in GATES
-    ]
-    return known
-
-
-STATE_MISTAKES = [
-    Mistake("H and C are returned in the wrong order: it is (H, C).", {"state": "swapped"}),
-    Mistake("the state returned is the one after the first step; return the last.", {"state": "first"}),
-    Mistake("the state returned is the one before the last step; return the last.", {"state": "before"}),
-]
-GRADIENT_MISTAKES = [
-    Mistake(f"{which} is cut off (detached) between the steps, so that early steps learn nothing.", {"detach": cut})
-    for which, cut in (("the hidden state", "h"), ("the cell state", "c"), ("the state", "hc"))
-]
 
 
 def made(answer: object) -> "torch.nn.Module":
@@ -321,6 +189,7 @@ def check_values(net: "torch.nn.Module", inputs: "torch.Tensor", run: Run, wante
         found = find_mistakes(mistakes(), same)
         if found:
             raise CheckFailed(told(found))
+        check_behaviour(net, inputs, run)
         steps = [t for t in range(inputs.shape[1]) if difference(wanted[0][:, t], run[0][:, t]) > 1e-5]
         if steps and steps[0] > 0:
             raise CheckFailed(
@@ -387,37 +256,42 @@ def check_behaviour(net: "torch.nn.Module", inputs: "torch.Tensor", run: Run) ->
     called(net, torch.cat([inputs, inputs], 1), "calling it on another number of steps")
 
 
+def check_precision(net: "torch.nn.Module", dtype: "torch.dtype") -> None:
+    """Shapes, then values, then behaviour, with weights and inputs of one dtype."""
+    import torch
+
+    name = str(dtype).removeprefix("torch.")
+    generator = torch.Generator().manual_seed(3)
+    net.to(dtype)
+    set_weights(net, generator)
+    x = torch.randn(SAMPLES, STEPS, INPUTS, generator=generator, dtype=torch.float64).to(dtype)
+    run = called(net, x, f"calling it on {name} inputs of shape {tuple(x.shape)}")
+    dtypes = ", ".join(str(r.dtype).removeprefix("torch.") for r in run)
+    expect(
+        all(r.dtype == dtype for r in run),
+        f"{name} inputs give outputs, H and C of dtype {dtypes}; keep the dtype of the inputs.",
+    )
+    check_repeatable(net, x, run)
+    wanted, gradients = reference(net, x)
+    check_values(net, x, run, wanted, TOLERANCE[name])
+    check_gradients(net, x, gradients, TOLERANCE[name])
+    check_behaviour(net, x, tuple(r.detach() for r in run))
+
+
 def verify_lstm(answer: object) -> str:
-    """Shapes, then values, then behaviour, in float32 and in float64."""
+    """Everything in float32, then in float64, and that it would run on a GPU."""
     import torch
 
     net = made(answer)
     forget = float(net.b_f.detach().mean())
-    for dtype in (torch.float32, torch.float64):
-        name = str(dtype).removeprefix("torch.")
-        generator = torch.Generator().manual_seed(3)
-        net = net.to(dtype)
-        set_weights(net, generator)
-        x = torch.randn(SAMPLES, STEPS, INPUTS, generator=generator, dtype=torch.float64).to(dtype)
-        try:
-            run = called(net, x, f"calling it on {name} inputs of shape {tuple(x.shape)}")
-        except CheckFailed as failure:
-            if dtype is torch.float64:
-                raise CheckFailed(
-                    "it works in float32 but not in float64: make the initial states with dtype=inputs.dtype and "
-                    f"device=inputs.device.\n{failure}"
-                ) from None
-            raise
-        expect(
-            all(r.dtype == dtype for r in run),
-            f"{name} inputs give {run[0].dtype} outputs and states of {run[1].dtype} and {run[2].dtype}; keep the dtype "
-            "of the inputs.",
-        )
-        check_repeatable(net, x, run)
-        wanted, gradients = reference(net, x)
-        check_values(net, x, run, wanted, TOLERANCE[name])
-        check_gradients(net, x, gradients, TOLERANCE[name])
-        check_behaviour(net, x, tuple(r.detach() for r in run))
+    check_precision(net, torch.float32)
+    try:
+        check_precision(net, torch.float64)
+    except CheckFailed as failure:
+        raise CheckFailed(
+            "it works in float32 but not in float64: make the initial states with dtype=inputs.dtype and "
+            f"device=inputs.device.\n{failure}"
+        ) from None
     check_other_device(net)
     note = "" if forget > 0.5 else " (Your forget-gate bias starts near 0; 1 helps to remember from the beginning.)"
     return "shapes, outputs, states and gradients equal torch.nn.LSTM (float32 to 1e-6, float64 to 1e-10)." + note

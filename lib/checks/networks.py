@@ -4,18 +4,28 @@ A student may write a network in many ways, so its layers are found by the shape
 reference is computed from these. Where the values differ, the mistake is found as for the LSTM.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lib.checks.compare import Mistake, describe, difference, expect_tensor, find_mistakes, students_code, told
 from lib.checks.failure import CheckFailed, expect
 from lib.checks.lstm import NAMES
+from lib.checks.network_recipes import (
+    BATCH_FIRST,
+    CONV_MISTAKES,
+    INPUTS,
+    READ_MISTAKES,
+    ConvRecipe,
+    HeadRecipe,
+    conv_recipe,
+    head_recipe,
+)
 from lib.checks.task import Task
 
 if TYPE_CHECKING:
     import torch
 
-SAMPLES, STEPS, INPUTS, HIDDENS = 3, 40, 17, 128
+SAMPLES, STEPS, HIDDENS = 3, 40, 128
 TOLERANCE = 1e-5  # of values in float32, relative to the largest
 Layers = dict[str, tuple[tuple[int, ...], tuple[int, ...]]]  # what a layer is called → shapes of weight and bias
 
@@ -26,118 +36,6 @@ CONVOLUTIONS: Layers = {
     "Linear 128 → 1": ((1, 128), (1,)),
 }
 HEAD: Layers = {"Linear 128 → 128": ((128, 128), (128,)), "Linear 128 → 1": ((1, 128), (1,))}
-END_MISTAKES = [
-    Mistake("there is a sigmoid at the end; the loss applies it, so the network ends without.", {"end": "sigmoid"}),
-    Mistake("there is a ReLU after the last layer; the output must be able to be negative.", {"end": "relu"}),
-    Mistake("there is a tanh at the end; the network ends with the linear layer.", {"end": "tanh"}),
-]
-
-
-@dataclass(frozen=True)
-class ConvRecipe:
-    """How the convolutional network is computed; the defaults are right."""
-
-    pool1: str = "avg"
-    pool2: str = "avg"
-    pool3: str = ""
-    act1: str = "relu"
-    act2: str = "relu"
-    act3: str = "relu"
-    pool_first: bool = False
-    reshaped: bool = False
-    padding: int = 0
-    summary: str = "mean"
-    end: str = ""
-
-
-CONV_MISTAKES = [
-    Mistake(
-        "the two average pools are missing: the task has one of size 2 after the first and the second convolution.",
-        {"pool1": "", "pool2": ""},
-    ),
-    Mistake("the average pool after the first convolution is missing.", {"pool1": ""}),
-    Mistake("the average pool after the second convolution is missing.", {"pool2": ""}),
-    Mistake("it has max pools where the task asks for average pools.", {"pool1": "max", "pool2": "max"}),
-    Mistake("the first pool is a max pool; the task asks for an average pool.", {"pool1": "max"}),
-    Mistake("the second pool is a max pool; the task asks for an average pool.", {"pool2": "max"}),
-    Mistake("there is a pool too many, after the third convolution.", {"pool3": "avg"}),
-    Mistake("the pools come before the ReLUs; the order is convolution, ReLU, pool.", {"pool_first": True}),
-    Mistake("the ReLUs are missing.", {"act1": "", "act2": "", "act3": ""}),
-    *(Mistake(f"the ReLU after convolution {n} is missing.", {f"act{n}": ""}) for n in (1, 2, 3)),
-    Mistake(
-        "the axes are changed with view or reshape, which mixes steps and features; swap them with transpose(1, 2).",
-        {"reshaped": True},
-    ),
-    Mistake("the convolutions have padding; the task has none.", {"padding": 1}),
-    Mistake("at the end it takes the largest value over the steps; the task asks for the mean.", {"summary": "max"}),
-    Mistake("at the end it takes the last step; the task asks for the mean over the steps.", {"summary": "last"}),
-    *END_MISTAKES,
-]
-
-
-@dataclass(frozen=True)
-class HeadRecipe:
-    """How a network reads its LSTM; the defaults are right."""
-
-    reads: str = "last hidden state"
-    act: str = "relu"
-    end: str = ""
-    batch_first: bool = True
-
-
-READ_MISTAKES = [
-    Mistake("it uses the first step's output; take the final hidden state.", {"reads": "first"}),
-    Mistake("it uses the mean of the outputs over the steps; take the final hidden state.", {"reads": "mean"}),
-    Mistake("it uses the largest output over the steps; take the final hidden state.", {"reads": "max"}),
-    Mistake("it uses the sum of the outputs over the steps; take the final hidden state.", {"reads": "sum"}),
-    Mistake("it uses the cell state C; take the hidden state H.", {"reads": "cell"}),
-    Mistake("the ReLU between the linear layers is missing.", {"act": ""}),
-    Mistake("there is a tanh between the linear layers; the task asks for a ReLU.", {"act": "tanh"}),
-    Mistake("there is a sigmoid between the linear layers; the task asks for a ReLU.", {"act": "sigmoid"}),
-    *END_MISTAKES,
-]
-BATCH_FIRST = Mistake(
-    "batch and time are confused: torch.nn.LSTM expects (steps, samples, features) unless it is made with "
-    "batch_first=True.",
-    {"batch_first": False},
-)
-
-
-def activated(x: "torch.Tensor", name: str) -> "torch.Tensor":
-    import torch
-
-    return getattr(torch, name)(x) if name else x
-
-
-def conv_recipe(layers: list[tuple], inputs: "torch.Tensor", recipe: ConvRecipe) -> "torch.Tensor":
-    """Output (samples, 1) of the convolutional network made by `recipe`; inputs (samples, steps, 17)."""
-    from torch.nn import functional as F
-
-    x = inputs.reshape(len(inputs), INPUTS, -1) if recipe.reshaped else inputs.transpose(1, 2)
-    pools = {"avg": lambda z: F.avg_pool1d(z, 2), "max": lambda z: F.max_pool1d(z, 2), "": lambda z: z}
-    for n, (weight, bias) in enumerate(layers[:3], 1):
-        x = F.conv1d(x, weight, bias, padding=recipe.padding)
-        act, pool = getattr(recipe, f"act{n}"), pools[getattr(recipe, f"pool{n}")]
-        x = activated(pool(x), act) if recipe.pool_first else pool(activated(x, act))
-    x = {"mean": x.mean(2), "max": x.amax(2), "last": x[:, :, -1]}[recipe.summary]
-    return activated(F.linear(x, *layers[3]), recipe.end)
-
-
-def head_recipe(layers: list[tuple], run: tuple, recipe: HeadRecipe) -> "torch.Tensor":
-    """Output (samples, 1) from an LSTM's outputs (samples, steps, 128) and states (samples, 128)."""
-    from torch.nn import functional as F
-
-    outputs, hidden, cell = run
-    ways = {
-        "last hidden state": lambda: hidden,
-        "cell": lambda: cell,
-        "first": lambda: outputs[:, 0],
-        "mean": lambda: outputs.mean(1),
-        "max": lambda: outputs.amax(1),
-        "sum": lambda: outputs.sum(1),
-    }
-    x = activated(F.linear(ways[recipe.reads](), *layers[0]), recipe.act)
-    return activated(F.linear(x, *layers[1]), recipe.end)
 
 
 def made(answer: object, name: str) -> "torch.nn.Module":
@@ -203,19 +101,27 @@ def layers_of(parameters: list["torch.nn.Parameter"], wanted: Layers) -> list[tu
     return found
 
 
-def check_behaviour(net: "torch.nn.Module", x: "torch.Tensor", output: "torch.Tensor") -> None:
-    """Repeatable, in either mode, sample by sample, in another length and dtype, with a gradient everywhere."""
-    import torch
-
+def check_repeatable(net: "torch.nn.Module", x: "torch.Tensor", output: "torch.Tensor") -> None:
     expect(
         difference(output, called(net, x, "calling it a second time")) < TOLERANCE,
-        "a second call on the same inputs gives something else: is there dropout, or a state kept on self?",
+        "a second call on the same inputs gives something else: is there dropout, a layer made anew in forward, or a "
+        "state kept on self?",
     )
+
+
+def check_alone(net: "torch.nn.Module", x: "torch.Tensor", output: "torch.Tensor") -> None:
     alone = called(net, x[:1], "calling it on a single sample")
     expect(
         difference(output[:1], alone) < TOLERANCE,
         "a sample's output changes with the other samples of its batch; each sample stands alone.",
     )
+
+
+def check_behaviour(net: "torch.nn.Module", x: "torch.Tensor", output: "torch.Tensor") -> None:
+    """Sample by sample, in another length and dtype, with a gradient everywhere."""
+    import torch
+
+    check_alone(net, x, output)
     called(net, x[:, :24], "calling it on 24 steps in place of 40")
     expect(
         output.requires_grad,
@@ -241,7 +147,7 @@ def verify_conv_net(answer: object) -> str:
     layers = layers_of(list(net.parameters()), CONVOLUTIONS)
     x = torch.randn(SAMPLES, STEPS, INPUTS, generator=torch.Generator().manual_seed(4))
     try:
-        output = called(net, x)
+        called(net, x)
     except CheckFailed as failure:
         if "channels" in str(failure):
             raise CheckFailed(
@@ -249,8 +155,7 @@ def verify_conv_net(answer: object) -> str:
                 f"(samples, steps, features), use transpose(1, 2).\n{failure}"
             ) from None
         raise
-    judge(output, lambda changes: conv_recipe(layers, x, ConvRecipe(**changes)), CONV_MISTAKES)
-    check_behaviour(net, x, output)
+    judge(net, x, layers, lambda changes: conv_recipe(layers, x, ConvRecipe(**changes)), CONV_MISTAKES)
     with students_code("making ConvNet(17, 3), with 3 outputs"):
         three = answer(INPUTS, 3)(x)
     expect_tensor(three, "what forward returns")
@@ -258,28 +163,35 @@ def verify_conv_net(answer: object) -> str:
     return "three convolutions with two average pools, the mean over the steps, one number a sample."
 
 
-def judge(output: "torch.Tensor", computed: "Callable", mistakes: list[Mistake]) -> None:  # noqa: F821
+def judge(
+    net: "torch.nn.Module", x: "torch.Tensor", layers: list[tuple], computed: Callable, mistakes: list[Mistake]
+) -> None:
     """The output equals the reference; where not, say which mistake it is."""
     import torch
 
     with torch.no_grad():
+        layers[-1][1].sub_(computed({}).mean())  # outputs of both signs show what happens to negative ones
+    output = called(net, x)
+    check_repeatable(net, x, output)
+    with torch.no_grad():
         gap = difference(computed({}), output)
-        if gap <= TOLERANCE:
-            return
-        found = find_mistakes(mistakes, lambda changes: difference(computed(changes), output) <= TOLERANCE)
-    raise CheckFailed(
-        told(found)
-        if found
-        else f"the layers are there, but the output differs from the reference (by {gap:.2g}): compare the order of the "
-        "steps, and what goes in and out of each, with the task."
-    )
+        if gap > TOLERANCE:
+            found = find_mistakes(mistakes, lambda changes: difference(computed(changes), output) <= TOLERANCE)
+            expect(not found, told(found) if found else "")
+            check_alone(net, x, output)
+            raise CheckFailed(
+                f"the layers are there, but the output differs from the reference (by {gap:.2g}): compare the order of "
+                "the steps, and what goes in and out of each, with the task."
+            )
+    check_behaviour(net, x, output)
 
 
 def is_own_lstm(module: "torch.nn.Module") -> bool:
     return all(hasattr(module, n) for n in NAMES)
 
 
-def verify_lstm_net(answer: object) -> str:
+def verify_lstm_net(answer: object, own_class: object = None) -> str:
+    """`own_class`: the student's LSTM class, where it is given; otherwise any module with its parameters will do."""
     import torch
 
     net = made(answer, "LSTMNet")
@@ -290,6 +202,10 @@ def verify_lstm_net(answer: object) -> str:
     )
     expect(len(own) == 1, f"it should hold one instance of your LSTM class; there are {len(own)}.")
     lstm = own[0]
+    expect(
+        not isinstance(own_class, type) or isinstance(lstm, own_class),
+        f"its LSTM is a {type(lstm).__name__} of another definition; run the cell of LSTMNet again, or use your class.",
+    )
     sizes = tuple(lstm.W_xi.shape)
     expect(
         sizes == (INPUTS, HIDDENS), f"the LSTM has {sizes[0]} inputs and {sizes[1]} hidden units; it should be 17, 128."
@@ -298,7 +214,6 @@ def verify_lstm_net(answer: object) -> str:
     inside = {id(p) for p in lstm.parameters()}
     layers = layers_of([p for p in net.parameters() if id(p) not in inside], HEAD)
     enliven(lstm)
-    output = called(net, x)
     with torch.no_grad(), students_code("calling your LSTM"):
         run = lstm(x)
     try:
@@ -306,8 +221,7 @@ def verify_lstm_net(answer: object) -> str:
         run = outputs, hidden.reshape(SAMPLES, HIDDENS), cell.reshape(SAMPLES, HIDDENS)
     except (TypeError, ValueError, AttributeError, RuntimeError):
         raise CheckFailed('the LSTM inside does not return outputs, (H, C): run check("lstm", LSTM) first.') from None
-    judge(output, lambda changes: head_recipe(layers, run, HeadRecipe(**changes)), READ_MISTAKES)
-    check_behaviour(net, x, output)
+    judge(net, x, layers, lambda changes: head_recipe(layers, run, HeadRecipe(**changes)), READ_MISTAKES)
     return "your own LSTM with 128 hidden units, its final hidden state, two linear layers, one number a sample."
 
 
@@ -344,7 +258,7 @@ def verify_torch_lstm_net(answer: object) -> str:
     inside = {id(p) for p in lstm.parameters()}
     layers = layers_of([p for p in net.parameters() if id(p) not in inside], HEAD)
     enliven(lstm)
-    output = called(net, x)
+    called(net, x)
     runs = {}
     for batch_first in (True, False):
         twin = torch.nn.LSTM(INPUTS, HIDDENS, batch_first=batch_first)
@@ -359,8 +273,7 @@ def verify_torch_lstm_net(answer: object) -> str:
         recipe = HeadRecipe(**changes)
         return head_recipe(layers, runs[recipe.batch_first], recipe)
 
-    judge(output, computed, [BATCH_FIRST, *READ_MISTAKES])
-    check_behaviour(net, x, output)
+    judge(net, x, layers, computed, [BATCH_FIRST, *READ_MISTAKES])
     return "torch.nn.LSTM with 128 hidden units, its final hidden state, two linear layers, one number a sample."
 
 
@@ -379,8 +292,8 @@ TASKS = {
         verify_lstm_net,
         (
             "RNNNet is nearly it. What does your LSTM return that differs from what the RNN returns?",
-            "Make your LSTM with 128 hidden units in __init__, and the same two linear layers with a ReLU between as in "
-            "RNNNet. In forward the LSTM gives outputs, (H, C): pass H, the final hidden state, to the linear layers.",
+            "Make your LSTM with 128 hidden units in __init__, and the same two linear layers with a ReLU between as "
+            "in RNNNet. In forward the LSTM gives outputs, (H, C): pass H, the final hidden state, on.",
         ),
     ),
     "torch_lstm_net": Task(

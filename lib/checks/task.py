@@ -12,5 +12,5 @@ class Task:
     hints : the first and the second hint; the third is the solution, which stands in the authored notebook.
     """
 
-    verify: Callable[[object], str]
+    verify: Callable[..., str]
     hints: tuple[str, str]

@@ -86,7 +86,7 @@ def author_faults(kept: list[dict], left_out: list[dict]) -> list[str]:
                 faults.append(f"{name}: without its solution the cell is no valid Python ({error})")
                 continue
             if any(isinstance(statement, ast.Raise) for statement in top):
-                faults.append(f"{name}: put BEGIN SOLUTION inside the function, so that the untouched cell still runs")
+                faults.append(f"{name}: put BEGIN SOLUTION inside a function or class, so that the stub cell runs")
         elif (task := str(name).removesuffix("_check")) == name or task not in ids:
             faults.append(f"{name}: a check cell is named after its solution cell, with _check at the end")
         elif f'check("{task}", ' not in cell["source"]:
@@ -96,6 +96,16 @@ def author_faults(kept: list[dict], left_out: list[dict]) -> list[str]:
     kept_code, left_code = ([c["source"] for c in cells if c["cell_type"] == "code"] for cells in (kept, left_out))
     leaks = (names(kept_code, False) - names(kept_code, True)) & names(left_code, True)
     return [f"`{n}` is used in the student version, but only an authored_only cell defines it" for n in sorted(leaks)]
+
+
+def without_raises_in_class_bodies(source: str) -> str:
+    """A stub of a whole method is a comment alone: an error in a class body would come before anything is called."""
+    try:
+        classes = [n for n in ast.walk(tree_of(source)) if isinstance(n, ast.ClassDef)]
+    except SyntaxError:
+        return source  # a fault that is reported later
+    stubs = {s.lineno for c in classes for s in c.body if isinstance(s, ast.Raise)}
+    return "\n".join(line for n, line in enumerate(source.split("\n"), 1) if n not in stubs)
 
 
 def cleared(cells: list[dict]) -> list[dict]:
@@ -120,6 +130,8 @@ def cleared(cells: list[dict]) -> list[dict]:
             clear.preprocess_cell(cell, {"language": "python"}, 0)
         except RuntimeError as error:
             raise PublishError(f"{marks(cell).get('grade_id', cell.source[:60])}: {error}") from None
+        if marks(cell).get("solution") and cell.cell_type == "code":
+            cell.source = without_raises_in_class_bodies(cell.source)
     try:
         MetadataValidator().validate_nb(node)
     except (ValidationError, KeyError) as error:
@@ -148,9 +160,9 @@ def title_cell(first: dict, page: str) -> dict:
     """The first cell of the student version, in place of the front matter."""
     text = (
         f"# {front_matter(first)['title']}\n\n"
-        f"This is the student version: what is yours to write is marked `YOUR CODE HERE` and *Your answer here*. "
-        f"Run the cells from top to bottom. A check cell tells you whether your code is right, and `hint(1)` helps when "
-        f"you are stuck. The same page with solutions and results is at <{page}>."
+        "This is the student version: what is yours to write is marked `YOUR CODE HERE` and *Your answer here*. "
+        "Run the cells from top to bottom. A check cell tells you whether your code is right, and `hint(1)` helps "
+        f"when you are stuck. The same page with solutions and results is at <{page}>."
     )
     return {"cell_type": "markdown", "id": first["id"], "metadata": {}, "source": text}
 
@@ -163,7 +175,9 @@ def for_reading(text: str, page: str, path: Path) -> str:
 
     place = f"{path.parent.name}/{path.name}"
     text = LINK.sub(absolute, QUARTO_MARKS.sub("", text))
-    return text.replace(f"/blob/main/notebooks/{place}", f"/blob/main/notebooks/{place[: -len('.ipynb')]}_student.ipynb")
+    return text.replace(
+        f"/blob/main/notebooks/{place}", f"/blob/main/notebooks/{place[: -len('.ipynb')]}_student.ipynb"
+    )
 
 
 def for_running(cell: dict) -> dict:
@@ -173,7 +187,9 @@ def for_running(cell: dict) -> dict:
     lines = cell["source"].splitlines()
     given = yaml.safe_load("\n".join(x[2:].strip() for x in lines if x.startswith("#|"))) or {}
     kept = [x for x in lines if not x.startswith("#|")]
-    metadata = {k: v for k, v in cell["metadata"].items() if k in ("nbgrader", "tags", "deletable", "editable")}
+    metadata = {k: v for k, v in cell["metadata"].items() if k == "nbgrader"}
+    if has_tag(cell, "parameters"):
+        metadata["tags"] = ["parameters"]
     if given.get("code-fold") in (True, "true"):
         kept.insert(0, f"# @title {given.get('code-summary', 'Code')}")
         metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
