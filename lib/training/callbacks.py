@@ -82,7 +82,8 @@ class ClipGradients(Callback):
     """Scales the gradients down when their norm is over the limit."""
 
     def before_step(self, training: "Training") -> None:
-        training.accelerator.clip_grad_norm_(training.parameters, training.config.clip_norm)
+        training.accelerator.unscale_gradients(training.optimizer)
+        torch.nn.utils.clip_grad_norm_(training.parameters, training.config.clip_norm)
 
 
 class BestWeights(Callback):

@@ -12,7 +12,7 @@ from torch.utils.data import Subset, TensorDataset
 from lib.training.callbacks import Callback
 from lib.training.errors import TrainingError
 from lib.training.outcome import Collected
-from lib.training.states import random_state
+from lib.training.states import random_state, restore_random_state
 
 if TYPE_CHECKING:
     from lib.training.trainer import Training
@@ -78,9 +78,11 @@ class Checkpoint(Callback):
             return None
         try:
             state = torch.load(self.file, map_location="cpu", weights_only=True)
-            theirs = state["settings"] if state["format"] == FORMAT else {}
-        except Exception as error:
-            raise TrainingError(f"{self.file} can't be read ({error}): delete it to start anew") from None
+            theirs = state["settings"]
+            if state["format"] != FORMAT:
+                raise ValueError("another format")
+        except Exception as error:  # whatever a spoiled file makes of the unpickler
+            raise TrainingError(f"{self.file} can't be read: delete it to start anew") from error
         ours = settings(training)
         differ = [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]
         if differ:
@@ -102,8 +104,13 @@ class Checkpoint(Callback):
             for name, values in own["collected"].items()
         }
         training.collected = Collected(**parts)
-        for callback, state in zip(training.callbacks, saved["callbacks"], strict=True):
+        # The display comes last and has no state, so a run may go on with another one, or none.
+        for callback, state in zip(training.callbacks, saved["callbacks"], strict=False):
             callback.load_state_dict(state)
+
+    def restore_random(self, training: "Training", saved: dict) -> None:
+        """Put the random generators of this process where they were."""
+        restore_random_state(saved["processes"][training.accelerator.process_index]["random"])
 
 
 def write_atomically(state: dict, file: Path) -> None:

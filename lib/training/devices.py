@@ -38,7 +38,6 @@ def unwrap(accelerator: Accelerator, wrapped: nn.Module, model: nn.Module) -> No
     """Take away all that `prepare_model` put around or into the model, so that it can be prepared again."""
     accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
     model.__dict__.pop("_is_accelerate_prepared", None)
-    accelerator.free_memory()
 
 
 def share_buffers(accelerator: Accelerator, model: nn.Module) -> None:

@@ -189,10 +189,11 @@ class Training:
             with self._within("phase"):
                 if saved is not None:
                     self.checkpoint.take_over_phase(self, saved)
+                    self.checkpoint.restore_random(self, saved)
                 else:
                     self.collected = Collected()
                 while self.position.phase_epoch < self.phase.epochs and not self.stop:
-                    self._enter_epoch(saved)
+                    self._enter_epoch(saved if self.position.batch else None)
                     saved = None
         finally:
             for p, flag in trainable.items():
@@ -202,8 +203,8 @@ class Training:
     def _enter_epoch(self, saved: dict | None) -> None:
         position = self.position
         with self._within("epoch"):
-            if saved is not None:  # what callbacks drew meanwhile must not count
-                restore_random_state(saved["processes"][self.accelerator.process_index]["random"])
+            if saved is not None:  # what callbacks drew on entering this epoch again must not count
+                self.checkpoint.restore_random(self, saved)
             train, seconds = self._train_epoch()
             if self.config.evaluate_train:
                 train = evaluate(self, self._batches(self.config.train, "training"))
@@ -226,7 +227,9 @@ class Training:
             "val_loss": float("nan") if validated is None else validated.mean_loss(),
         }
         row |= {f"val_{name}": val[name] for name in NAMES}
-        return row | {"examples_per_second": self._seen / seconds, "phase": self.phase.name}
+        row |= {"examples_per_second": self._seen / seconds, "phase": self.phase.name}
+        self.columns = tuple(row)
+        return row
 
     def _train_epoch(self) -> tuple[Outcome, float]:
         """One pass over the training data; what it gave and the seconds it took."""

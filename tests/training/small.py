@@ -1,0 +1,151 @@
+"""Small data and networks for the tests, and what they run in processes of their own.
+
+`python small.py train OUT` trains the plain case, with as many processes as it is launched with, and writes what
+came out to OUT. `python small.py kill FOLDER` trains each case with checkpoints in FOLDER/CASE, in a child that is
+killed without any farewell in the middle of an epoch.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from lib.training import Callback, Training, TrainingConfig
+
+FEATURES = 6
+
+
+def net(outputs: int = 1, dropout: float = 0.0, seed: int = 0) -> nn.Sequential:
+    """A two-layer network with weights that depend on the seed alone."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Linear(FEATURES, 12), nn.ReLU(), nn.Dropout(dropout), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, outputs)
+    )
+
+
+def tensors(n: int = 100, classes: int = 2, seed: int = 0) -> TensorDataset:
+    """Points whose class depends on the first features, with noise; all classes occur."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, FEATURES, generator=generator)
+    score = x[:, 0] - 0.5 * x[:, 1] + 0.5 * torch.randn(n, generator=generator)
+    edges = torch.linspace(-1, 1, classes + 1)[1:-1] if classes > 2 else torch.tensor([0.3])
+    return TensorDataset(x, torch.bucketize(score, edges))
+
+
+class Noisy(Dataset):
+    """Adds noise from PyTorch's global generator to each item, anew each time."""
+
+    def __init__(self, data: TensorDataset) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, i: int) -> tuple:
+        x, y = self.data[i]
+        return x + 0.3 * torch.randn(FEATURES), y
+
+
+class NoisyBatches(Noisy):
+    """The same, whole batches at once."""
+
+    def __getitems__(self, indices: list[int]) -> tuple:
+        x, y = self.data[indices]
+        return x + 0.3 * torch.randn(x.shape), y
+
+
+class Buckets:
+    """A loader whose order is drawn from PyTorch's global generator while it goes."""
+
+    def __init__(self, data: TensorDataset, size: int = 16) -> None:
+        self.data, self.size = data, size
+
+    def __len__(self) -> int:
+        return -(-len(self.data) // self.size)
+
+    def __iter__(self):
+        left = list(range(len(self.data)))
+        while left:
+            rows = [left.pop(int(torch.randint(len(left), ()))) for _ in range(min(self.size, len(left)))]
+            x, y = self.data[rows]
+            yield x + 0.3 * torch.randn(x.shape), y
+
+
+def config(case: str = "plain", **changes) -> TrainingConfig:
+    """A configuration by name, everything random in it except for "plain"."""
+    train = tensors(100)
+    settings = {"epochs": 4, "batch_size": 16, "learning_rate": 0.01, "show": "off", "validation": tensors(40, seed=1)}
+    if case != "plain":
+        settings |= {"dropout": 0.3, "schedule": "cosine", "warmup": 0.2, "clip_norm": 0.5, "accumulate_to": 32}
+        settings |= {"head": "5", "head_epochs": 2, "class_weights": "balanced", "seed": 3}
+    if case == "noisy":
+        train = Noisy(train)
+    elif case == "batches":
+        train = NoisyBatches(train)
+    elif case == "workers":
+        train, settings["workers"] = Noisy(train), 2
+    elif case == "loader":
+        train = DataLoader(Noisy(train), batch_size=16, shuffle=True)
+    elif case == "buckets":
+        train = Buckets(train)
+    settings |= changes
+    return TrainingConfig(**{"model": net(dropout=settings.pop("dropout", 0.0)), "train": train} | settings)
+
+
+CASES = ("noisy", "batches", "workers", "loader", "buckets")
+
+
+class StopAt(Callback):
+    """Calls a function after so many batches."""
+
+    def __init__(self, batches: int, what: Callable[[], None]) -> None:
+        self.left, self.what = batches, what
+
+    def after_batch(self, training: Training) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.what()
+
+
+def resumable(case: str, folder: Path, batches: int = 0, what: Callable[[], None] = lambda: None) -> TrainingConfig:
+    """A case with checkpoints, which calls `what` after so many batches."""
+    checkpoints = {"folder": folder, "checkpoint_steps": 3, "checkpoint_every": 2}
+    return config(case, callbacks=[StopAt(batches, what)], **checkpoints)
+
+
+def outcome(run: Training) -> dict:
+    """What a run gave, but for the seconds it took: text that is equal only when every bit is."""
+    history = [{k: repr(v) for k, v in row.items() if k != "examples_per_second"} for row in run.history]
+    weights = {k: v.cpu().double().flatten().tolist() for k, v in run.model.state_dict().items()}
+    return {"history": history, "weights": weights, "best": run.best_epoch}
+
+
+def train(out: str) -> None:
+    """Train and write what came out."""
+    run = Training(config("plain", show="lines", folder=Path(out).with_suffix(""), class_weights=[1, 2])).run()
+    logits = run.predict(tensors(33, seed=2))
+    errors = run.item_errors(tensors(33, seed=2))
+    if run.accelerator.is_main_process:
+        Path(out).write_text(
+            json.dumps(outcome(run) | {"logits": logits.tolist(), "items": sorted(errors["item"].tolist())})
+        )
+
+
+def kill(folder: str) -> None:
+    """Train each case in a child, which is killed; forked, so that PyTorch is loaded once only."""
+    for case in CASES:
+        child = os.fork()
+        if child == 0:
+            Training(resumable(case, Path(folder) / case, 33, lambda: os.kill(os.getpid(), signal.SIGKILL))).run()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+if __name__ == "__main__":
+    {"train": train, "kill": kill}[sys.argv[1]](sys.argv[2])
