@@ -7,6 +7,7 @@ opened in Colab, and is the same byte for byte whenever it is made from the same
 """
 
 import ast
+import logging
 import re
 from copy import deepcopy
 from pathlib import Path
@@ -24,7 +25,7 @@ from lib.publish.project import (
 from lib.publish.stamp import MAGIC
 
 AUTHORED_ONLY = "authored_only"
-TEXT_STUB = "*Your answer here.*"
+TEXT_STUB = "YOUR ANSWER HERE"  # as nbgrader has it, which gives an untouched one no points
 CODE_STUB = '# YOUR CODE HERE\nraise NotImplementedError("write this part, then run the check below")'
 LINK = re.compile(r"(\]\()(?![a-z][a-z0-9+.-]*:|#|/)([^)\s]+)")
 QUARTO_MARKS = re.compile(r"^:::.*\n?|(?<=\))\{[^}\n]*\}|(?<=\S) \{[.#][^}\n]*\}$", re.M)
@@ -120,8 +121,8 @@ def cleared(cells: list[dict]) -> list[dict]:
     from nbgrader.nbgraderformat import MetadataValidator, ValidationError
     from nbgrader.preprocessors import ClearSolutions, ComputeChecksums, LockCells
 
-    clear = ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=TEXT_STUB)
-    clear.log.disabled = True
+    quiet = logging.Logger("student", logging.CRITICAL + 1)  # what it has to say is in the exceptions
+    clear = ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=TEXT_STUB, log=quiet)
     node = nbformat.from_dict({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
     for cell in node.cells:
         if marks(cell).get("solution") and cell.cell_type == "code" and "### BEGIN SOLUTION" not in cell.source:
@@ -160,7 +161,7 @@ def title_cell(first: dict, page: str) -> dict:
     """The first cell of the student version, in place of the front matter."""
     text = (
         f"# {front_matter(first)['title']}\n\n"
-        "This is the student version: what is yours to write is marked `YOUR CODE HERE` and *Your answer here*. "
+        "This is the student version: what is yours to write is marked YOUR CODE HERE and YOUR ANSWER HERE. "
         "Run the cells from top to bottom. A check cell tells you whether your code is right, and `hint(1)` helps "
         f"when you are stuck. The same page with solutions and results is at <{page}>."
     )
