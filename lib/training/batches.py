@@ -181,7 +181,8 @@ class Fetcher:
             self.indices = chosen if self.indices is None else chosen[self.indices]
             data = data.dataset
         self.data = data
-        self.tensors = data.tensors if isinstance(data, TensorDataset) and collate is None else None
+        # Not for a subclass, which may change the items.
+        self.tensors = data.tensors if type(data) is TensorDataset and collate is None else None
 
     def __call__(self, indices: torch.Tensor) -> tuple[tuple, torch.Tensor]:
         """The inputs and the target of the items with these numbers, (b,) int64."""

@@ -142,7 +142,7 @@ def _told(value: object) -> str:
     if isinstance(value, Subset):
         chosen = torch.as_tensor(value.indices)
         return f"{_told(value.dataset)}, of these {len(chosen)} ({_fingerprint(chosen)})"
-    if isinstance(value, TensorDataset):
+    if type(value) is TensorDataset:
         shapes = ", ".join(str(tuple(x.shape)) for x in value.tensors)
         return f"tensors {shapes} (target {_fingerprint(value.tensors[-1])})"
     if value is None or isinstance(value, (bool, int, float, str)):

@@ -21,7 +21,8 @@ def random_state(cuda: bool = True) -> dict:
     kind, keys, *rest = np.random.get_state()
     state = {
         "python": random.getstate(),
-        "numpy": (kind, torch.from_numpy(keys), *rest),
+        # As int64, because PyTorch can't send uint32 to another process.
+        "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
         "torch": torch.get_rng_state(),
     }
     if cuda and torch.cuda.is_available():
@@ -33,7 +34,7 @@ def restore_random_state(state: dict) -> None:
     """Put the global generators into a state that `random_state` gave."""
     random.setstate(state["python"])
     kind, keys, *rest = state["numpy"]
-    np.random.set_state((kind, keys.numpy(), *rest))
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(state["torch"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,10 +1,11 @@
 """Small data and networks for the tests, and what they run in processes of their own.
 
-`python small.py train OUT` trains the plain case, with as many processes as it is launched with, and writes what
-came out to OUT. `python small.py kill FOLDER` trains each case with checkpoints in FOLDER/CASE, in a child that is
+`torchrun small.py train FOLDER` trains with as many processes as it is launched with, and writes what came out to
+FOLDER. `python small.py kill FOLDER` trains each case with checkpoints in FOLDER/CASE, in a child that is
 killed without any farewell in the middle of an epoch.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -126,15 +127,45 @@ def outcome(run: Training) -> dict:
     return {"history": history, "weights": weights, "best": run.best_epoch}
 
 
-def train(out: str) -> None:
-    """Train and write what came out."""
-    run = Training(config("plain", show="lines", folder=Path(out).with_suffix(""), class_weights=[1, 2])).run()
-    logits = run.predict(tensors(33, seed=2))
-    errors = run.item_errors(tensors(33, seed=2))
-    if run.accelerator.is_main_process:
-        Path(out).write_text(
-            json.dumps(outcome(run) | {"logits": logits.tolist(), "items": sorted(errors["item"].tolist())})
-        )
+class Interrupted(Exception):
+    """What an interrupted run raises."""
+
+
+def interrupt() -> None:
+    raise Interrupted
+
+
+# Runs whose result doesn't depend on how many processes share the work: no dropout, no noise.
+SHARED = {
+    "plain": {"show": "lines"},
+    "accumulated": {"accumulate_to": 40, "class_weights": [1, 3], "clip_norm": 0.1, "head": "5", "head_epochs": 1},
+    "loader": {"train": DataLoader(tensors(100), batch_size=16, shuffle=True), "class_weights": "balanced"},
+    "classes": {"train": tensors(100, 4), "validation": tensors(40, 4, seed=1)},
+}
+
+
+def shared(name: str, **changes) -> dict:
+    """Train one of `SHARED` and tell what came out, also for data whose last batch is of one sample only."""
+    classes = 4 if name == "classes" else 2
+    run = Training(config(model=net(1 if classes == 2 else 4), **SHARED[name] | {"epochs": 3} | changes)).run()
+    test = tensors(33, classes, seed=2)
+    return {
+        "processes": run.accelerator.num_processes,
+        **outcome(run),
+        "logits": run.predict(test).tolist(),
+        "items": sorted(run.item_errors(test)["item"].tolist()),
+    }
+
+
+def train(folder: str) -> None:
+    """Train all of `SHARED`; one of them once more, interrupted and resumed."""
+    told = {name: shared(name) for name in SHARED}
+    again = {"folder": Path(folder) / "checkpoints", "checkpoint_steps": 2}
+    with contextlib.suppress(Interrupted):
+        shared("accumulated", callbacks=[StopAt(12, interrupt)], **again)
+    told["resumed"] = shared("accumulated", callbacks=[StopAt(0, interrupt)], **again)
+    if os.environ["RANK"] == "0":
+        (Path(folder) / "told.json").write_text(json.dumps(told))
 
 
 def kill(folder: str) -> None:

@@ -15,19 +15,11 @@ from lib.training import Training, TrainingError
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Interrupted(Exception):
-    """What the interrupted runs raise."""
-
-
-def interrupt() -> None:
-    raise Interrupted
-
-
 @pytest.fixture(scope="module")
 def uninterrupted():
     """What each case gives in one go, without any checkpoint."""
     return {
-        case: small.outcome(Training(small.config(case, callbacks=[small.StopAt(0, interrupt)])).run())
+        case: small.outcome(Training(small.config(case, callbacks=[small.StopAt(0, small.interrupt)])).run())
         for case in small.CASES
     }
 
@@ -39,8 +31,8 @@ TRIED = [(case, at) for case in small.CASES for at in (HEAD, NEW, FULL) if at ==
 
 @pytest.mark.parametrize(("case", "at"), TRIED)
 def test_a_resumed_run_equals_an_uninterrupted_one(case, at, tmp_path, uninterrupted):
-    with pytest.raises(Interrupted):
-        Training(small.resumable(case, tmp_path, at, interrupt)).run()
+    with pytest.raises(small.Interrupted):
+        Training(small.resumable(case, tmp_path, at, small.interrupt)).run()
     torch.rand(5)  # whatever the generators did in between
     run = Training(small.resumable(case, tmp_path)).run()
     assert small.outcome(run) == uninterrupted[case]
@@ -59,7 +51,7 @@ def test_a_run_killed_in_the_middle_of_an_epoch_goes_on_as_if_it_had_not_been(tm
 def test_a_finished_run_is_not_trained_again(tmp_path, uninterrupted):
     Training(small.resumable("batches", tmp_path)).run()
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    run = Training(small.resumable("batches", tmp_path, 1, interrupt)).run()
+    run = Training(small.resumable("batches", tmp_path, 1, small.interrupt)).run()
     assert small.outcome(run) == uninterrupted["batches"]
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
