@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from lib.models import lstm_native
+
 MOST_SPARE = 4  # sets of buffers kept; training alternates between two, validation has a shape of its own
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input  # (d, y) -> d * y * (1 - y), written into grad_input
@@ -25,18 +27,25 @@ _tanh_backward = torch.ops.aten.tanh_backward.grad_input  # (d, y) -> d * (1 - y
 
 
 def lstm_manual(
-    inputs: Tensor, h: Tensor, c: Tensor, weight_input: Tensor, weight_hidden: Tensor, bias: Tensor, candidate: str
+    inputs: Tensor,
+    h: Tensor,
+    c: Tensor,
+    weight_input: Tensor,
+    weight_hidden: Tensor,
+    bias: Tensor,
+    candidate: str,
+    native: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What `lib.models.recurrent.lstm_fused` computes, with a hand-written gradient (and no second one).
 
-    Under autocast it keeps to the weights' precision.
+    Under autocast it keeps to the weights' precision. `native` takes the loops in C, for float32 on the CPU.
     """
     tensors = inputs, h, c, weight_input, weight_hidden, bias
     if torch.is_autocast_enabled(inputs.device.type):
         with torch.autocast(inputs.device.type, enabled=False):
-            packed, h, c = _ManualLSTM.apply(*(t.to(weight_hidden.dtype) for t in tensors), candidate)
+            packed, h, c = _ManualLSTM.apply(*(t.to(weight_hidden.dtype) for t in tensors), candidate, native)
     else:
-        packed, h, c = _ManualLSTM.apply(*tensors, candidate)
+        packed, h, c = _ManualLSTM.apply(*tensors, candidate, native)
     return packed[1:, : h.shape[1]].permute(2, 0, 1), h, c
 
 
@@ -79,7 +88,15 @@ class _ManualLSTM(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, inputs: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor, candidate: str
+        ctx: FunctionCtx,
+        inputs: Tensor,
+        h: Tensor,
+        c: Tensor,
+        w: Tensor,
+        u: Tensor,
+        b: Tensor,
+        candidate: str,
+        native: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         samples, steps, features = inputs.shape
         hiddens = h.shape[1]
@@ -89,74 +106,106 @@ class _ManualLSTM(torch.autograd.Function):
         packed[:steps, hiddens:-1] = inputs.permute(1, 2, 0)
         packed[steps, hiddens:-1] = 0  # the last row holds h alone
         packed[:, -1] = 1
-
         buffers = _Buffers(steps, hiddens, samples, inputs)
-        gates, cells, tanh_cells, _, _ = buffers.tensors
+        cells = buffers.tensors[1]
         cells[0] = c.t()
-        smooth = 3 * hiddens if candidate == "tanh" else 4 * hiddens
-        i, f, o, g = (block.unbind() for block in gates.split(hiddens, dim=1))
-        columns, hidden, cell = packed.unbind(), packed[:, :hiddens].unbind(), cells.unbind()
-        for t, (gate, tanh_cell) in enumerate(zip(gates.unbind(), tanh_cells.unbind(), strict=True)):
-            torch.mm(weights, columns[t], out=gate)
-            gate[:smooth].sigmoid_()
-            if candidate == "tanh":
-                g[t].tanh_()
-            torch.mul(f[t], cell[t], out=cell[t + 1]).addcmul_(i[t], g[t])
-            torch.tanh(cell[t + 1], out=tanh_cell)
-            torch.mul(o[t], tanh_cell, out=hidden[t + 1])
+
+        native = native and inputs.dtype == torch.float32 and inputs.device.type == "cpu"
+        (lstm_native.forward if native else _forward)(weights, packed, buffers.tensors, candidate)
 
         ctx.save_for_backward(packed, weights)
         ctx.set_materialize_grads(False)  # outputs that the loss does not use bring no gradient of zeros
-        ctx.buffers, ctx.hiddens, ctx.candidate = buffers, hiddens, candidate
-        return packed, hidden[steps].t().clone(), cell[steps].t().clone()
+        ctx.buffers, ctx.candidate, ctx.native = buffers, candidate, native
+        return packed, packed[steps, :hiddens].t().clone(), cells[steps].t().clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, d_packed: Tensor | None, d_h: Tensor | None, d_c: Tensor | None) -> tuple:
         packed, weights = ctx.saved_tensors
-        gates, cells, tanh_cells, d_gates, (dc, room) = ctx.buffers.tensors
-        hiddens, features = ctx.hiddens, packed.shape[1] - ctx.hiddens - 1
-        steps, samples = len(gates), packed.shape[2]
-        wants_inputs, wants_h, wants_c, *wants_weights = ctx.needs_input_grad[:-1]
+        buffers = ctx.buffers.tensors
+        steps, hiddens, samples = buffers[2].shape
+        features = packed.shape[1] - hiddens - 1
+        wants_inputs, wants_h, wants_c, *wants_weights = ctx.needs_input_grad[:6]
 
         # Back through the product come the gradient of h and, where it is wanted, that of x below it.
         back = weights[:, : hiddens + features if wants_inputs else hiddens].t().contiguous()
         d_column = packed.new_zeros(len(back), samples)
-        dh, dx = d_column[:hiddens], d_column[hiddens:]
         if d_h is not None:
-            dh.copy_(d_h.t())
+            d_column[:hiddens] = d_h.t()
+        dc = buffers[4][0]
         dc.zero_() if d_c is None else dc.copy_(d_c.t())
         d_weights = torch.zeros_like(weights) if any(wants_weights) else None
         d_inputs = packed.new_empty(steps, features, samples) if wants_inputs else None
 
-        i, f, o, g = (block.unbind() for block in gates.split(hiddens, dim=1))
-        di, df, do, dg = d_gates.split(hiddens)
-        smooth = 3 * hiddens if ctx.candidate == "tanh" else 4 * hiddens
-        cell, tanh_cell, rows = cells.unbind(), tanh_cells.unbind(), packed.mT.unbind()
-        for t in reversed(range(steps)):
-            if d_packed is not None:
-                dh += d_packed[t + 1, :hiddens]
-            torch.mul(dh, tanh_cell[t], out=do)
-            torch.mul(dh, o[t], out=room)
-            dc += _tanh_backward(room, tanh_cell[t], grad_input=room)
-            torch.mul(dc, g[t], out=di)
-            torch.mul(dc, cell[t], out=df)
-            torch.mul(dc, i[t], out=dg)
-            dc *= f[t]
-            _sigmoid_backward(d_gates[:smooth], gates[t, :smooth], grad_input=d_gates[:smooth])
-            if ctx.candidate == "tanh":
-                _tanh_backward(dg, g[t], grad_input=dg)
-            if d_weights is not None:  # now, while the step is in the cache
-                d_weights.addmm_(d_gates, rows[t])
-            torch.mm(back, d_gates, out=d_column)
-            if d_inputs is not None:
-                d_inputs[t] = dx
+        run = lstm_native.backward if ctx.native else _backward
+        run(back, packed, d_packed, buffers, ctx.candidate, d_column, d_weights, d_inputs)
+
         return (
             d_inputs.permute(2, 0, 1) if wants_inputs else None,
-            dh.t() if wants_h else None,
+            d_column[:hiddens].t() if wants_h else None,
             dc.t().clone() if wants_c else None,  # dc's memory is used again
             d_weights[:, hiddens:-1] if wants_weights[0] else None,
             d_weights[:, :hiddens] if wants_weights[1] else None,
             d_weights[:, -1] if wants_weights[2] else None,
             None,
+            None,
         )
+
+
+def _forward(weights: Tensor, packed: Tensor, buffers: tuple[Tensor, ...], candidate: str) -> None:
+    """All steps. Fills gates, cells, tanh of cells, and the rows of `packed` that hold h."""
+    gates, cells, tanh_cells = buffers[:3]
+    hiddens = cells.shape[1]
+    smooth = 3 * hiddens if candidate == "tanh" else 4 * hiddens
+    i, f, o, g = (block.unbind() for block in gates.split(hiddens, dim=1))
+    column, hidden, cell = packed.unbind(), packed[:, :hiddens].unbind(), cells.unbind()
+    for t, (gate, tanh_cell) in enumerate(zip(gates.unbind(), tanh_cells.unbind(), strict=True)):
+        torch.mm(weights, column[t], out=gate)
+        gate[:smooth].sigmoid_()
+        if candidate == "tanh":
+            g[t].tanh_()
+        torch.mul(f[t], cell[t], out=cell[t + 1]).addcmul_(i[t], g[t])
+        torch.tanh(cell[t + 1], out=tanh_cell)
+        torch.mul(o[t], tanh_cell, out=hidden[t + 1])
+
+
+def _backward(
+    back: Tensor,
+    packed: Tensor,
+    d_packed: Tensor | None,
+    buffers: tuple[Tensor, ...],
+    candidate: str,
+    d_column: Tensor,
+    d_weights: Tensor | None,
+    d_inputs: Tensor | None,
+) -> None:
+    """All steps, last first.
+
+    `d_column` starts with the gradient of the last h and ends with that of the initial one; so does the gradient
+    of c among the buffers. Adds to `d_weights`, fills `d_inputs` (steps, features, samples), where they are given.
+    """
+    gates, cells, tanh_cells, d_gates, (dc, room) = buffers
+    hiddens = cells.shape[1]
+    dh = d_column[:hiddens]
+    smooth = 3 * hiddens if candidate == "tanh" else 4 * hiddens
+    i, f, o, g = (block.unbind() for block in gates.split(hiddens, dim=1))
+    di, df, do, dg = d_gates.split(hiddens)
+    cell, tanh_cell, rows = cells.unbind(), tanh_cells.unbind(), packed.mT.unbind()
+    for t in reversed(range(len(gates))):
+        if d_packed is not None:
+            dh += d_packed[t + 1, :hiddens]
+        torch.mul(dh, tanh_cell[t], out=do)
+        torch.mul(dh, o[t], out=room)
+        dc += _tanh_backward(room, tanh_cell[t], grad_input=room)
+        torch.mul(dc, g[t], out=di)
+        torch.mul(dc, cell[t], out=df)
+        torch.mul(dc, i[t], out=dg)
+        dc *= f[t]
+        _sigmoid_backward(d_gates[:smooth], gates[t, :smooth], grad_input=d_gates[:smooth])
+        if candidate == "tanh":
+            _tanh_backward(dg, g[t], grad_input=dg)
+        if d_weights is not None:  # now, while the step is in the cache
+            d_weights.addmm_(d_gates, rows[t])
+        torch.mm(back, d_gates, out=d_column)
+        if d_inputs is not None:
+            d_inputs[t] = d_column[hiddens:]

@@ -12,22 +12,24 @@ The four blocks of W, U and b are stored below each other in the order i, f, o, 
 serves all four and the three sigmoids are neighbours. `lib.models.lstm_backward` holds the fast version.
 """
 
-from functools import cache
+import warnings
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lib.models import lstm_backward
+from lib.models import lstm_backward, lstm_native
 
 Candidate = Literal["tanh", "sigmoid"]
-Backend = Literal["auto", "fused", "manual", "compiled"]
+Backend = Literal["auto", "fused", "manual", "native", "compiled"]
 Init = Literal["normal", "uniform", "orthogonal"]
 
 CANDIDATES, BACKENDS, INITS = (
     ("tanh", "sigmoid"),
-    ("auto", "fused", "manual", "compiled"),
+    ("auto", "fused", "manual", "native", "compiled"),
     ("normal", "uniform", "orthogonal"),
 )
 NORMAL_STD = 0.01  # of the source document's weights
@@ -71,8 +73,19 @@ def lstm_fused(
 
 
 @cache
-def _lstm_compiled() -> object:
+def _lstm_compiled() -> Callable:
     return torch.compile(lstm_fused, dynamic=False)
+
+
+@cache
+def _has_native() -> bool:
+    """Whether the C loops are there; says why not, once."""
+    try:
+        lstm_native.library()
+    except RuntimeError as error:
+        warnings.warn(f"LSTM runs with backend 'manual' instead of 'native': {error}", stacklevel=4)
+        return False
+    return True
 
 
 class LSTM(nn.Module):
@@ -86,9 +99,10 @@ class LSTM(nn.Module):
         (Jozefowicz, Zaremba & Sutskever 2015, proceedings.mlr.press/v37/jozefowicz15.html).
     init : "normal", weights N(0, 0.01) as in the source document; "uniform", ±1/√hiddens as PyTorch's;
         "orthogonal", recurrent blocks orthogonal (Saxe et al. 2014, arXiv:1312.6120), input weights Glorot uniform.
-    backend : "fused", the loop above with autograd; "manual", the gradient written by hand, faster;
-        "compiled", torch.compile of the loop, which needs a C++ compiler and half a minute at the first call of
-        each shape; "auto", the quickest without a compiler. All give the same numbers up to rounding.
+    backend : "fused", the loop above with autograd; "manual", the gradient written by hand, faster; "native", its
+        loops in C, faster still (float32 on a CPU; built in a second, once; where that can't be done, a warning and
+        "manual"); "compiled", torch.compile of the loop, which needs a C++ compiler and half a minute at the first
+        call of each shape; "auto", the quickest without a compiler. All give the same numbers up to rounding.
     """
 
     def __init__(
@@ -139,12 +153,13 @@ class LSTM(nn.Module):
         outputs, h, c = self._steps()(*arguments)
         return outputs, (h, c)
 
-    def _steps(self) -> object:
+    def _steps(self) -> Callable:
+        # Tracers follow the plain loop and make their own gradient.
+        if self.backend == "fused" or torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return lstm_fused
         if self.backend == "compiled":
             return _lstm_compiled()
-        # Tracers follow the plain loop and make their own gradient.
-        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
-        return lstm_fused if self.backend == "fused" or traced else lstm_backward.lstm_manual
+        return partial(lstm_backward.lstm_manual, native=self.backend == "native" and _has_native())
 
     def extra_repr(self) -> str:
         return f"{self.num_inputs}, {self.num_hiddens}, candidate={self.candidate!r}, backend={self.backend!r}"

@@ -1,4 +1,6 @@
 import itertools
+import shutil
+import warnings
 
 import pytest
 import torch
@@ -6,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from lib.models import lstm_native, recurrent
 from lib.models.lstm_backward import MOST_SPARE, _Buffers, lstm_manual
 from lib.models.recurrent import LSTM, RNN, lstm_fused
 
 WITHIN = {torch.float32: 1e-6, torch.float64: 1e-10}  # of the largest reference value
-QUICK = ("fused", "manual")
+QUICK = ("fused", "manual", "native")
 
 
 def pytorch_twin(lstm):
@@ -286,6 +289,90 @@ def test_the_manual_backend_keeps_the_weights_precision_under_autocast():
 def test_no_samples_give_no_outputs(make):
     outputs, _ = make(2, 4)(torch.randn(0, 5, 2))
     assert outputs.shape == (0, 5, 4)
+
+
+# The loops in C.
+
+
+@pytest.fixture
+def fresh_native(monkeypatch, tmp_path):
+    """No library loaded or cached yet, and none after."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for kept in (lstm_native.library, recurrent._has_native):
+        kept.cache_clear()
+    yield tmp_path
+    for kept in (lstm_native.library, recurrent._has_native):
+        kept.cache_clear()
+
+
+def has_compiler():
+    return any(shutil.which(name) for name in ("cc", "gcc", "clang"))
+
+
+def test_the_c_loops_are_built_once_and_found_again(fresh_native):
+    if not has_compiler():
+        pytest.skip("no C compiler")
+    lstm_native.library()
+    (built,) = fresh_native.glob("engineering-notes/*")
+    made = built.stat().st_mtime_ns
+    lstm_native.library.cache_clear()
+    lstm_native.library()
+    assert [path.stat().st_mtime_ns for path in fresh_native.glob("engineering-notes/*")] == [made]
+
+
+@pytest.mark.parametrize("compiler", ["absent", "broken", "nowhere to write"])
+def test_without_the_c_loops_the_lstm_says_why_once_and_gives_the_same_numbers(fresh_native, monkeypatch, compiler):
+    if compiler == "nowhere to write":
+        if not has_compiler():
+            pytest.skip("no C compiler")
+        (fresh_native / "file").touch()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(fresh_native / "file"))
+    else:
+        found = None if compiler == "absent" else "/bin/false"
+        monkeypatch.setattr(lstm_native.shutil, "which", lambda name: found)
+    lstm = LSTM(2, 4, init="uniform", backend="native")
+    inputs = torch.randn(3, 5, 2)
+    with pytest.warns(UserWarning, match="'manual' instead of 'native'.*C"):
+        outputs, _ = lstm(inputs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lstm(inputs)
+    lstm.backend = "manual"
+    assert torch.equal(outputs, lstm(inputs)[0])
+    assert not list(fresh_native.glob("engineering-notes/*"))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("samples", [1, 2, 17, 50])
+def test_the_c_loops_give_the_same_numbers_on_any_number_of_threads(samples, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        torch.manual_seed(0)
+        compare(LSTM(3, 6, init="uniform", backend="native"), *problem(samples, 4, 3, 6), reference=torch.float64)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_c_loops_squash_large_and_small_numbers_as_pytorch_does():
+    values = torch.cat([torch.linspace(-100, 100, 4001), torch.logspace(-30, 0, 301), torch.tensor([0.0, 1e30, -1e30])])
+    lstm = LSTM(1, 1, init="uniform", forget_bias=0.0, backend="native")
+    with torch.no_grad():
+        lstm.weight_input.fill_(1)
+        c = lstm(values[:, None, None])[1][1][:, 0]
+        wide = values.double()
+        offsets = lstm.bias.double()
+        expected = torch.sigmoid(wide + offsets[0]) * torch.tanh(wide + offsets[3])
+    torch.testing.assert_close(c.double(), expected, rtol=1e-6, atol=1e-12)
+
+
+def test_the_c_loops_hide_no_nan():
+    inputs = torch.randn(20, 3, 2)
+    inputs[7, 1, 0] = torch.nan
+    outputs, _ = LSTM(2, 4, backend="native")(inputs)
+    missing = outputs.isnan().all(dim=2)
+    assert missing[7].tolist() == [False, True, True]
+    assert missing.sum() == 2
 
 
 # Initial weights.
