@@ -37,7 +37,11 @@ def accelerator_for(mixed_precision: str, device: str | None) -> Accelerator:
 def unwrap(accelerator: Accelerator, wrapped: nn.Module, model: nn.Module) -> None:
     """Take away all that `prepare_model` put around or into the model, so that it can be prepared again."""
     accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
-    model.__dict__.pop("_is_accelerate_prepared", None)
+    own = vars(model)
+    for name in ("_is_accelerate_prepared", "_original_forward"):
+        own.pop(name, None)
+    if "forward" in own and getattr(own["forward"], "__func__", None) is type(model).forward:
+        del own["forward"]  # the class's method, put back as an attribute of the instance
 
 
 def share_buffers(accelerator: Accelerator, model: nn.Module) -> None:

@@ -12,6 +12,7 @@ from lib.training.outcome import Collected, Outcome
 if TYPE_CHECKING:
     from lib.training.trainer import Training
 
+HUGE = 1e6  # a weight that no healthy training reaches
 SHOWN = 10  # item numbers that a message names
 
 
@@ -80,9 +81,10 @@ def reason(
                 return f"Input {number} of {named(batch.items[broken])} holds NaN or infinity: mend or drop those."
     if batch and batch.target.is_floating_point() and not batch.target.isfinite().all():
         return "Their target holds NaN or infinity: mend or drop those."
-    if not all(p.isfinite().all() for p in training.model.parameters()):
+    largest = max(p.detach().abs().max().item() for p in training.model.parameters())
+    if not largest < HUGE:  # NaN too
         return (
-            "The weights were no longer finite, so a step before was too large: try a smaller learning_rate, "
+            f"The weights had grown to {largest:.3g}, so a step before was too large: try a smaller learning_rate, "
             'clip_norm=1, a warmup, or mixed_precision="no".'
         )
     return (

@@ -42,7 +42,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(case, at, tmp_path, uninterru
 def test_a_run_killed_in_the_middle_of_an_epoch_goes_on_as_if_it_had_not_been(tmp_path, uninterrupted):
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, small.__file__, "kill", str(tmp_path)], env=env, check=True)
-    for case in small.CASES:
+    for case in small.KILLED:
         state = torch.load(tmp_path / case / "checkpoint.pt", weights_only=True)
         assert 0 < state["position"]["batch"] < 7
         assert small.outcome(Training(small.resumable(case, tmp_path / case)).run()) == uninterrupted[case]
