@@ -12,13 +12,16 @@ What makes it quicker than the loop under autograd, on a CPU:
 - No gradient is computed for what needs none (the inputs, as a rule).
 """
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from lib.models import lstm_native
+
+Loops = Literal["python", "native", "triton"]
 
 MOST_SPARE = 4  # sets of buffers kept; training alternates between two, validation has a shape of its own
 
@@ -34,18 +37,19 @@ def lstm_manual(
     weight_hidden: Tensor,
     bias: Tensor,
     candidate: str,
-    native: bool = False,
+    loops: Loops = "python",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What `lib.models.recurrent.lstm_fused` computes, with a hand-written gradient (and no second one).
 
-    Under autocast it keeps to the weights' precision. `native` takes the loops in C, for float32 on the CPU.
+    Under autocast it keeps to the weights' precision. `loops` other than those of
+    Python are for float32 on a CPU ("native") or a GPU ("triton"); elsewhere those of Python run.
     """
     tensors = inputs, h, c, weight_input, weight_hidden, bias
     if torch.is_autocast_enabled(inputs.device.type):
         with torch.autocast(inputs.device.type, enabled=False):
-            packed, h, c = _ManualLSTM.apply(*(t.to(weight_hidden.dtype) for t in tensors), candidate, native)
+            packed, h, c = _ManualLSTM.apply(*(t.to(weight_hidden.dtype) for t in tensors), candidate, loops)
     else:
-        packed, h, c = _ManualLSTM.apply(*tensors, candidate, native)
+        packed, h, c = _ManualLSTM.apply(*tensors, candidate, loops)
     return packed[1:, : h.shape[1]].permute(2, 0, 1), h, c
 
 
@@ -96,7 +100,7 @@ class _ManualLSTM(torch.autograd.Function):
         u: Tensor,
         b: Tensor,
         candidate: str,
-        native: bool,
+        loops: Loops,
     ) -> tuple[Tensor, Tensor, Tensor]:
         samples, steps, features = inputs.shape
         hiddens = h.shape[1]
@@ -110,12 +114,12 @@ class _ManualLSTM(torch.autograd.Function):
         cells = buffers.tensors[1]
         cells[0] = c.t()
 
-        native = native and inputs.dtype == torch.float32 and inputs.device.type == "cpu"
-        (lstm_native.forward if native else _forward)(weights, packed, buffers.tensors, candidate)
+        run, ctx.back = _loops(loops, packed)
+        run(weights, packed, buffers.tensors, candidate)
 
         ctx.save_for_backward(packed, weights)
         ctx.set_materialize_grads(False)  # outputs that the loss does not use bring no gradient of zeros
-        ctx.buffers, ctx.candidate, ctx.native = buffers, candidate, native
+        ctx.buffers, ctx.candidate = buffers, candidate
         return packed, packed[steps, :hiddens].t().clone(), cells[steps].t().clone()
 
     @staticmethod
@@ -137,8 +141,7 @@ class _ManualLSTM(torch.autograd.Function):
         d_weights = torch.zeros_like(weights) if any(wants_weights) else None
         d_inputs = packed.new_empty(steps, features, samples) if wants_inputs else None
 
-        run = lstm_native.backward if ctx.native else _backward
-        run(back, packed, d_packed, buffers, ctx.candidate, d_column, d_weights, d_inputs)
+        ctx.back(back, packed, d_packed, buffers, ctx.candidate, d_column, d_weights, d_inputs)
 
         return (
             d_inputs.permute(2, 0, 1) if wants_inputs else None,
@@ -150,6 +153,18 @@ class _ManualLSTM(torch.autograd.Function):
             None,
             None,
         )
+
+
+def _loops(name: Loops, like: Tensor) -> tuple[Callable, Callable]:
+    """Forward and backward for tensors such as `like`."""
+    if like.dtype == torch.float32:
+        if name == "native" and like.device.type == "cpu":
+            return lstm_native.forward, lstm_native.backward
+        if name == "triton" and like.is_cuda:
+            from lib.models import lstm_triton  # Triton is not everywhere
+
+            return lstm_triton.forward, lstm_triton.backward
+    return _forward, _backward
 
 
 def _forward(weights: Tensor, packed: Tensor, buffers: tuple[Tensor, ...], candidate: str) -> None:

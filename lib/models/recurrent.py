@@ -24,12 +24,12 @@ from torch.nn import functional
 from lib.models import lstm_backward, lstm_native
 
 Candidate = Literal["tanh", "sigmoid"]
-Backend = Literal["auto", "fused", "manual", "native", "compiled"]
+Backend = Literal["auto", "fused", "manual", "native", "triton", "compiled"]
 Init = Literal["normal", "uniform", "orthogonal"]
 
 CANDIDATES, BACKENDS, INITS = (
     ("tanh", "sigmoid"),
-    ("auto", "fused", "manual", "native", "compiled"),
+    ("auto", "fused", "manual", "native", "triton", "compiled"),
     ("normal", "uniform", "orthogonal"),
 )
 NORMAL_STD = 0.01  # of the source document's weights
@@ -78,12 +78,17 @@ def _lstm_compiled() -> Callable:
 
 
 @cache
-def _has_native() -> bool:
-    """Whether the C loops are there; says why not, once."""
+def _usable(loops: str, device: torch.device) -> bool:
+    """Whether the loops in C or Triton run on this machine; says why not, once."""
     try:
-        lstm_native.library()
-    except RuntimeError as error:
-        warnings.warn(f"LSTM runs with backend 'manual' instead of 'native': {error}", stacklevel=4)
+        if loops == "native" and device.type == "cpu":
+            lstm_native.library()
+        if loops == "triton" and device.type == "cuda":
+            from lib.models import lstm_triton
+
+            lstm_triton.check(device)
+    except (RuntimeError, ImportError) as error:
+        warnings.warn(f"LSTM runs with backend 'manual' instead of {loops!r}: {error}", stacklevel=4)
         return False
     return True
 
@@ -100,9 +105,10 @@ class LSTM(nn.Module):
     init : "normal", weights N(0, 0.01) as in the source document; "uniform", ±1/√hiddens as PyTorch's;
         "orthogonal", recurrent blocks orthogonal (Saxe et al. 2014, arXiv:1312.6120), input weights Glorot uniform.
     backend : "fused", the loop above with autograd; "manual", the gradient written by hand, faster; "native", its
-        loops in C, faster still (float32 on a CPU; built in a second, once; where that can't be done, a warning and
-        "manual"); "compiled", torch.compile of the loop, which needs a C++ compiler and half a minute at the first
-        call of each shape; "auto", the quickest without a compiler. All give the same numbers up to rounding.
+        loops in C, faster still on a CPU (float32; built in a second, once); "triton", one kernel a step on a GPU
+        (float32); "compiled", torch.compile of "fused", which needs a C++ compiler and half a minute at the first
+        call of each shape; "auto", the quickest that needs no compiler, "manual". Where "native" or "triton" can't
+        be had they warn and "manual" runs. All give the same numbers up to rounding.
     """
 
     def __init__(
@@ -159,7 +165,9 @@ class LSTM(nn.Module):
             return lstm_fused
         if self.backend == "compiled":
             return _lstm_compiled()
-        return partial(lstm_backward.lstm_manual, native=self.backend == "native" and _has_native())
+        chosen = self.backend if self.backend in ("native", "triton") else "python"
+        usable = chosen == "python" or _usable(chosen, self.bias.device)
+        return partial(lstm_backward.lstm_manual, loops=chosen if usable else "python")
 
     def extra_repr(self) -> str:
         return f"{self.num_inputs}, {self.num_hiddens}, candidate={self.candidate!r}, backend={self.backend!r}"

@@ -16,7 +16,10 @@ from torch.nn import functional
 from lib.models.recurrent import LSTM
 
 REFERENCE = "nn.LSTM"
-STEPS = ("naive", "fused", "manual", "native", "compiled", REFERENCE)  # of the ladder
+STEPS = {  # of the ladder
+    "cpu": ("naive", "fused", "manual", "native", "compiled", REFERENCE),
+    "cuda": ("naive", "fused", "manual", "triton", "graphed", "compiled", REFERENCE),
+}
 MOST_DIFFERENT = 1e-5  # of the largest value; float32, where nn.LSTM's own bias gradient is 2e-6 off
 
 
@@ -83,7 +86,7 @@ def make_lstm(step: str, like: LSTM) -> nn.Module:
 
 
 def measure(
-    steps: Sequence[str] = STEPS,
+    steps: Sequence[str] | None = None,
     *,
     device: str = "cpu",
     threads: int | None = None,
@@ -98,7 +101,9 @@ def measure(
 
     Parameters
     ----------
-    steps : names of `STEPS` (or other backends of `LSTM`); `nn.LSTM` is always among them.
+    steps : of the ladder, by default `STEPS[device]`; `nn.LSTM` is always among them. "graphed" is the Triton
+        backend, recorded as a CUDA graph.
+    device : "cpu" or "cuda".
     threads : of PyTorch on the CPU, as they are by default.
     rounds, batches : each step in turn does `batches` batches, `rounds` times.
     samples, length, features, hiddens : of a batch, and units.
@@ -109,26 +114,27 @@ def measure(
     the same round), both [median, lower quartile, upper quartile]; `first_call` in seconds; and `difference`, the
     largest of outputs and gradients from nn.LSTM's. Raises `ValueError` where that exceeds `MOST_DIFFERENT`.
     """
-    names = [step for step in steps if step != REFERENCE] + [REFERENCE]
+    names = [step for step in steps or STEPS[device] if step != REFERENCE] + [REFERENCE]
     before, exact = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
     if threads is not None:
         torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False  # as PyTorch's own products by default: float32 for all
     try:
-        with torch.random.fork_rng(), torch.device(device):
+        with torch.random.fork_rng():
             torch.manual_seed(0)
-            inputs, labels = torch.randn(samples, length, features), torch.randint(2, (samples,)).float()
-            base = Classifier(LSTM(features, hiddens, init="uniform"), hiddens)
-        trainers, report, results = {}, {}, {}
-        for name in [REFERENCE, *names[:-1]]:
-            network = Classifier(make_lstm(name, base.recurrent), hiddens).to(device)
-            network.head.load_state_dict(base.head.state_dict())
-            seconds, results[name] = _timed(lambda network=network: _first(network, inputs, labels), device)
-            difference = max(map(_difference, results[name], results[REFERENCE]))
-            if not difference <= MOST_DIFFERENT:
-                raise ValueError(f"{name} differs from nn.LSTM by {difference:.1e} of the largest value")
-            report[name] = {"first_call": seconds, "difference": difference}
-            trainers[name] = _trainer(network, inputs, labels, batches)
+            with torch.device(device):
+                inputs, labels = torch.randn(samples, length, features), torch.randint(2, (samples,)).float()
+                base = Classifier(LSTM(features, hiddens, init="uniform"), hiddens)
+            trainers, report, expected = {}, {}, None
+            for name in [REFERENCE, *names[:-1]]:
+                network = _network(name, base, inputs)
+                seconds, results = _timed(lambda network=network: _first(network, inputs, labels), device)
+                expected = expected or results
+                difference = max(map(_difference, results, expected))
+                if not difference <= MOST_DIFFERENT:
+                    raise ValueError(f"{name} differs from nn.LSTM by {difference:.1e} of the largest value")
+                report[name] = {"first_call": seconds, "difference": difference}
+                trainers[name] = _trainer(network, inputs, labels, batches)
         times = {name: [] for name in names}
         for turn in range(rounds + 1):
             for name in names:
@@ -150,6 +156,16 @@ def measure(
         "rounds": rounds,
         "steps": {name: report[name] for name in names},
     }
+
+
+def _network(name: str, base: Classifier, inputs: Tensor) -> Classifier:
+    """`base` with another way to compute its LSTM."""
+    recurrent = make_lstm("triton" if name == "graphed" else name, base.recurrent)
+    if name == "graphed":
+        recurrent = torch.cuda.make_graphed_callables(recurrent, (inputs,))
+    network = Classifier(recurrent, base.recurrent.num_hiddens).to(inputs.device)
+    network.head.load_state_dict(base.head.state_dict())
+    return network
 
 
 def _timed(call: Callable, device: str) -> tuple[float, object]:

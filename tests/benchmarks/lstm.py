@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--batches", type=int, default=4)
-    parser.add_argument("--steps", nargs="+", choices=[*STEPS, "triton"], metavar="STEP")
+    parser.add_argument("--steps", nargs="+", choices=sorted({*STEPS["cpu"], *STEPS["cuda"]}), metavar="STEP")
     parser.add_argument("--device", choices=["cpu", "cuda"], action="append", help="both where there is a GPU")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -47,7 +47,7 @@ def main() -> None:
     devices = options.device or ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     found = []
     for device in devices:
-        steps = options.steps or [step for step in STEPS if device == "cpu" or step != "native"]
+        steps = options.steps
         found.append(
             measure(steps, device=device, threads=options.threads, rounds=options.rounds, batches=options.batches)
         )

@@ -1,6 +1,10 @@
 import itertools
+import os
 import shutil
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -298,10 +302,10 @@ def test_no_samples_give_no_outputs(make):
 def fresh_native(monkeypatch, tmp_path):
     """No library loaded or cached yet, and none after."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for kept in (lstm_native.library, recurrent._has_native):
+    for kept in (lstm_native.library, recurrent._usable):
         kept.cache_clear()
     yield tmp_path
-    for kept in (lstm_native.library, recurrent._has_native):
+    for kept in (lstm_native.library, recurrent._usable):
         kept.cache_clear()
 
 
@@ -373,6 +377,82 @@ def test_the_c_loops_hide_no_nan():
     missing = outputs.isnan().all(dim=2)
     assert missing[7].tolist() == [False, True, True]
     assert missing.sum() == 2
+
+
+# The kernels for a GPU.
+
+IN_TRITON_S_INTERPRETER = """
+import torch
+from lib.models import lstm_backward, lstm_triton
+
+lstm_triton.check(torch.device("cpu"))
+torch.manual_seed(0)
+steps, hiddens, samples, features = 3, 5, 70, 2
+
+def agree(ours, theirs):
+    assert (ours - theirs).abs().max() <= 1e-6 * theirs.abs().max(), (ours, theirs)
+
+for candidate in ("tanh", "sigmoid"):
+    weights, packed = torch.randn(20, 8), torch.randn(4, 8, samples)
+    shapes = (steps, 20), (steps + 1, hiddens), (steps, hiddens), (20,), (2, hiddens)
+    buffers = [torch.randn(*shape, samples) for shape in shapes]
+    made = packed.clone(), [buffer.clone() for buffer in buffers]
+    lstm_backward._forward(weights, packed, buffers, candidate)
+    lstm_triton.forward(weights, made[0], made[1], candidate)
+    for ours, theirs in zip((made[0], *made[1][:3]), (packed, *buffers[:3])):
+        agree(ours, theirs)
+    for d_packed in (None, torch.randn_like(packed)):
+        results = []
+        for loops in (lstm_triton.backward, lstm_backward._backward):
+            d_column, d_weights = torch.ones(hiddens + features, samples), torch.zeros_like(weights)
+            d_inputs = torch.empty(steps, features, samples)
+            buffers[4][0] = 0.5
+            back = weights[:, : hiddens + features].t().contiguous()
+            loops(back, packed, d_packed, buffers, candidate, d_column, d_weights, d_inputs)
+            results.append([d_column, d_weights, d_inputs, buffers[4][0].clone()])
+        for ours, theirs in zip(*results):
+            agree(ours, theirs)
+print("agreed")
+"""
+
+
+def test_the_triton_kernels_compute_what_the_plain_loops_do():
+    pytest.importorskip("triton")
+    done = subprocess.run(
+        [sys.executable, "-c", IN_TRITON_S_INTERPRETER],
+        env={**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "agreed\n", done.stderr
+
+
+def test_a_gpu_backend_runs_on_the_cpu_too():
+    lstm = LSTM(2, 4, backend="triton")
+    inputs = torch.randn(3, 5, 2)
+    outputs, _ = lstm(inputs)
+    lstm.backend = "manual"
+    assert torch.equal(outputs, lstm(inputs)[0])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("backend", ["fused", "manual", "triton"])
+def test_on_a_gpu_the_lstm_equals_that_on_the_cpu(backend):
+    torch.manual_seed(0)
+    lstm = LSTM(17, 128, init="uniform", backend=backend)
+    leaves = problem(20, 40, 17, 128)
+    parameters = lstm.weight_input, lstm.weight_hidden, lstm.bias
+    expected = [part for parts in everything(lstm, *leaves, parameters) for part in parts]
+    lstm = lstm.cuda()
+    inputs, state = leaves
+    moved = inputs.detach().cuda().requires_grad_(), tuple(p.detach().cuda().requires_grad_() for p in state)
+    parameters = lstm.weight_input, lstm.weight_hidden, lstm.bias
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # no falling back
+        found = [part.cpu() for parts in everything(lstm, *moved, parameters) for part in parts]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_close(ours, theirs, 2e-6)  # two machines' rounding
 
 
 # Initial weights.
