@@ -13,7 +13,7 @@ SOLUTION = '''def random_chunk(samples, chunk_size):
     return torch.stack(chunks)
     ### END SOLUTION'''
 FRONT = '---\ntitle: "Small unit"\ndescription: "A unit for the tests"\n---'
-LINKS = "https://colab.research.google.com/github/owner/repository/blob/main/notebooks/small/small.ipynb"
+LINKS = "https://colab.research.google.com/github/owner/repository/blob/main/notebooks/small/small"
 
 
 def cell(kind: str, source: str, name: str, **metadata: object) -> dict:
@@ -31,12 +31,13 @@ def small_cells() -> list[dict]:
     stored = {"output_type": "stream", "name": "stdout", "text": ["a result"]}
     run = cell("code", "#| fig-cap: a caption\nprint(chunk_size)", "use")
     run |= {"outputs": [stored], "execution_count": 7}
+    badges = f'<p><a href="{LINKS}.ipynb">Run</a> <a href="{LINKS}_student.ipynb">Do it yourself</a></p>'
     links = "See [the data](../data/data.ipynb#n) and ![A](a.svg){width=3}."
     prose = f"## Chunks {{.unnumbered}}\n\n::: {{.callout-note}}\n{links}\n:::"
     ready = '#| code-fold: true\n#| code-summary: "Get ready"\nimport torch\nfrom lib.checks import check, hint'
     return [
         cell("raw", FRONT, "front"),
-        cell("markdown", f"[Run in Colab]({LINKS})", "badge"),
+        cell("markdown", badges, "badge"),
         cell("code", ready, "setup"),
         cell("code", "chunk_size = 40", "parameters", tags=["parameters", "sweep"]),
         cell("markdown", prose, "prose"),

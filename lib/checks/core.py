@@ -36,7 +36,7 @@ def task_named(name: object) -> Task:
     return import_module(f"lib.checks.{HOME[name]}").TASKS[name]
 
 
-def check(name: str, answer: object, *parts: object) -> None:
+def check(name: str, answer: object = None, *parts: object) -> None:
     """Check the answer to a task and print one line with ✓ and what was verified.
 
     Parameters

@@ -55,6 +55,8 @@ def is_students(filename: str) -> bool:
     """Whether a file or cell is not Python's, an installed package's or the check's own."""
     if filename.startswith("<") and not filename.startswith("<ipython"):
         return filename in ("<stdin>", "<string>")
+    if "site-packages" in filename or "dist-packages" in filename:
+        return False
     return not str(Path(filename).resolve()).startswith(OTHERS_CODE)
 
 

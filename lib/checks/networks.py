@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lib.checks.compare import Mistake, describe, difference, expect_tensor, find_mistakes, students_code, told
 from lib.checks.failure import CheckFailed, expect
-from lib.checks.lstm import NAMES
+from lib.checks.lstm_answer import NAMES
 from lib.checks.network_recipes import (
     BATCH_FIRST,
     CONV_MISTAKES,

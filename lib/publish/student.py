@@ -28,6 +28,7 @@ AUTHORED_ONLY = "authored_only"
 TEXT_STUB = "YOUR ANSWER HERE"  # as nbgrader has it, which gives an untouched one no points
 CODE_STUB = '# YOUR CODE HERE\nraise NotImplementedError("write this part, then run the check below")'
 LINK = re.compile(r"(\]\()(?![a-z][a-z0-9+.-]*:|#|/)([^)\s]+)")
+BADGE = re.compile(r' ?<a href="([^"]+)">[^<]*</a>')
 QUARTO_MARKS = re.compile(r"^:::.*\n?|(?<=\))\{[^}\n]*\}|(?<=\S) \{[.#][^}\n]*\}$", re.M)
 
 
@@ -174,11 +175,11 @@ def for_reading(text: str, page: str, path: Path) -> str:
     def absolute(match: re.Match) -> str:
         return match[1] + re.sub(r"\.(ipynb|qmd)(?=#|$)", ".html", urljoin(page, match[2]))
 
-    place = f"{path.parent.name}/{path.name}"
+    place = f"/blob/main/notebooks/{path.parent.name}/"
     text = LINK.sub(absolute, QUARTO_MARKS.sub("", text))
-    return text.replace(
-        f"/blob/main/notebooks/{place}", f"/blob/main/notebooks/{place[: -len('.ipynb')]}_student.ipynb"
-    )
+    text = text.replace(place + path.name, place + student_file(path).name)
+    seen = set()  # the page links to itself and to its student version, which are now the same
+    return BADGE.sub(lambda m: "" if m[1] in seen or seen.add(m[1]) else m[0], text)
 
 
 def for_running(cell: dict) -> dict:

@@ -104,7 +104,8 @@ def test_every_task_has_two_hints_that_grow(task):
 def test_the_recipe_without_a_mistake_is_pytorchs_lstm():
     import torch
 
-    from lib.checks.lstm import NAMES, called, reference, set_weights
+    from lib.checks.lstm import reference
+    from lib.checks.lstm_answer import NAMES, called, set_weights
     from lib.checks.lstm_recipe import Recipe, lstm_recipe
 
     net = LSTM(4, 5).double()
@@ -121,7 +122,7 @@ def test_no_two_mistakes_of_an_lstm_give_the_same_values():
     """Otherwise a message could name the wrong one."""
     import torch
 
-    from lib.checks.lstm import NAMES, set_weights
+    from lib.checks.lstm_answer import NAMES, set_weights
     from lib.checks.lstm_recipe import Recipe, lstm_recipe, mistakes
 
     net = LSTM(4, 5).double()

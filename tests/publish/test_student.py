@@ -7,6 +7,7 @@ import sys
 import pytest
 from small_unit import cell, marks, small_cells, write_unit
 
+from lib.publish.execute import execute
 from lib.publish.project import ROOT, PublishError, notebooks, read_notebook
 from lib.publish.student import authored, points, stale, student_file, student_version, tree_of, write_students
 
@@ -62,6 +63,23 @@ def test_no_line_of_a_solution_is_left_in_a_units_student_version(path):
         assert not [x for x in hidden if x in kept]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("path", AUTHORED, ids=lambda p: p.stem)
+def test_a_solved_student_version_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
+    """At the smoke scale, on a stand-in, as a student has it who wrote what the author wrote."""
+    monkeypatch.delenv("NOTES_DATA", raising=False)
+    monkeypatch.setenv("NOTES_CACHE", str(tmp_path / "cache"))
+    source = read_notebook(path)
+    solutions = {c["id"]: c["source"] for c in source["cells"] if c["metadata"].get("nbgrader", {}).get("solution")}
+    student = json.loads(student_version(path))
+    for c in student["cells"]:
+        c["source"] = solutions.get(c["id"], "".join(c["source"]))
+    done, _ = execute(student, path, source["metadata"]["notes"]["smoke"], tmp_path, lambda line: None)
+    for c in done.cells:
+        if c.metadata.get("nbgrader", {}).get("grade_id", "").endswith("_check"):
+            assert c.outputs[0].text.startswith("✓ ")
+
+
 def test_a_solution_becomes_a_stub_that_still_runs(unit):
     source = made(unit)["solution"]["source"]
     assert source.startswith("def random_chunk(samples, chunk_size):")
@@ -108,8 +126,10 @@ def test_the_front_matter_becomes_a_title_that_says_where_the_solutions_are(unit
     assert "/notebooks/small/small.html>" in title["source"]
 
 
-def test_the_link_to_colab_opens_the_student_version(unit):
-    assert "/blob/main/notebooks/small/small_student.ipynb)" in made(unit)["badge"]["source"]
+def test_a_single_link_to_colab_is_left_and_opens_the_student_version(unit):
+    badge = made(unit)["badge"]["source"]
+    assert badge.count("<a ") == 1
+    assert '/blob/main/notebooks/small/small_student.ipynb">Run</a></p>' in badge
 
 
 def test_prose_reads_well_without_quarto(unit):
