@@ -4,6 +4,7 @@ import random
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from right_answers import LSTM, Base
 from wrong_answers import GradientsLeftOff, HugeTensor, NeverEnds, PrintsWithoutEnd, Seeds
 
 from lib.checks import CheckFailed, check, guard
+from lib.publish.project import ROOT
 
 STUB = "        # YOUR CODE HERE\n        raise NotImplementedError()"
 
@@ -130,3 +132,26 @@ def test_ipython_shows_the_message_without_a_traceback():
         assert "nothing here yet: write LSTM first (line 5 of your cell" in shown.stdout
     finally:
         InteractiveShell.clear_instance()
+
+
+@pytest.mark.slow
+def test_a_kernel_survives_what_students_write(tmp_path):
+    """In a real kernel, one after the other: endless, huge, exiting, printing without end; then the right answer."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    tests = Path(__file__).parent
+    ready = f"import sys\nsys.path[:0] = [{str(ROOT)!r}, {str(tests)!r}]\nimport right_answers, wrong_answers\n"
+    ready += "from lib.checks import check, guard\nguard.TIME_LIMIT = 0.5"
+    names = ("NeverEndsAndSwallows", "GrowsWithoutEnd", "HugeList", "Exits", "PrintsWithoutEnd", "Recursive", "Seeds")
+    cells = [ready, *(f'check("lstm", wrong_answers.{name})' for name in names), 'check("lstm", right_answers.LSTM)']
+    cells.insert(-1, "guard.TIME_LIMIT = 4")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    NotebookClient(book, allow_errors=True, kernel_name="python3", timeout=120).execute(cwd=str(tmp_path))
+    outputs = [c.outputs for c in book.cells]
+    assert outputs[0] == []
+    for (shown,) in outputs[1:-2]:
+        assert shown.ename == "CheckFailed", shown
+        assert "\n".join(shown.traceback).startswith("✗ lstm: ")
+    (passed,) = outputs[-1]
+    assert passed.text.startswith("✓ lstm: ")
