@@ -69,11 +69,12 @@ def explained(error: Exception, where: str, doing: str, sizes: Mapping[str, int]
     meaning = next((m for pattern, m in TRANSLATED if re.search(pattern, str(error))), "")
     if meaning:
         text += f" That is: {meaning}."
-    numbers = {int(n) for n in re.findall(r"\d+", said)}
+    about_shapes = isinstance(error, RuntimeError | ValueError | IndexError)
+    numbers = {int(n) for n in re.findall(r"\d+", said)} if about_shapes else set()
     named = {n: s for n, s in (sizes or {}).items() if s in numbers}
     if named:
         text += " Here " + ", ".join(f"{s} is the number of {n}" for n, s in named.items()) + "."
-    if {"samples", "steps"} <= set(named):
+    if {"samples", "steps"} <= set(named) and "channels" not in said:
         text += " Are batch and time confused?"
     return text
 
@@ -88,7 +89,7 @@ def describe(value: object) -> str:
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"a {value.__name__} class" if isinstance(value, type) else f"a {type(value).__name__}"
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a value of type {type(value).__name__}"
 
 
 def expect_tensor(value: object, name: str) -> None:

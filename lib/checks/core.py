@@ -53,6 +53,7 @@ def check(name: str, answer: object = None, *parts: object) -> None:
     task = task_named(name)
     Desk.last = name
     printed = None
+    task.prepare()
     try:
         with guarded() as printed:
             verified = task.verify(answer, *parts)

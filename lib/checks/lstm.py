@@ -186,6 +186,13 @@ def verify_lstm(answer: object) -> str:
     return "shapes, outputs, states and gradients equal torch.nn.LSTM (float32 to 1e-6, float64 to 1e-10)." + note
 
 
+def load_meta_device() -> None:
+    """PyTorch takes a second to load what its `meta` device needs."""
+    import torch
+
+    torch.sigmoid(torch.zeros(1, 1, device="meta") @ torch.zeros(1, 1, device="meta"))
+
+
 def check_other_device(net: "torch.nn.Module") -> None:
     """On a GPU the initial states must be there too; PyTorch's `meta` device tells without one."""
     import torch
@@ -211,5 +218,6 @@ TASKS = {
             "state. Begin with zeros of shape (samples, num_hiddens) in the inputs' dtype and on their device, go over "
             "inputs[:, t], collect the hidden states, stack them on axis 1, and return outputs, (H, C).",
         ),
+        prepare=load_meta_device,
     )
 }

@@ -10,7 +10,9 @@ class Task:
 
     verify : called with the student's answer; returns what was verified, for the ✓ line, or raises CheckFailed.
     hints : the first and the second hint; the third is the solution, which stands in the authored notebook.
+    prepare : called first, outside the limits of time and memory; loads what the check itself needs.
     """
 
     verify: Callable[..., str]
     hints: tuple[str, str]
+    prepare: Callable[[], object] = lambda: None

@@ -116,11 +116,16 @@ def cleared(cells: list[dict]) -> list[dict]:
     Raises
     ------
     PublishError
-        When the marks or the metadata are not as nbgrader wants them.
+        When the marks or the metadata are not as nbgrader wants them, or nbgrader is not installed.
     """
-    import nbformat
-    from nbgrader.nbgraderformat import MetadataValidator, ValidationError
-    from nbgrader.preprocessors import ClearSolutions, ComputeChecksums, LockCells
+    try:
+        import nbformat
+        from nbgrader.nbgraderformat import MetadataValidator, ValidationError
+        from nbgrader.preprocessors import ClearSolutions, ComputeChecksums, LockCells
+    except ImportError as error:
+        raise PublishError(
+            f"{error.name} is not installed, which makes student versions; `make test` installs it"
+        ) from None
 
     quiet = logging.Logger("student", logging.CRITICAL + 1)  # what it has to say is in the exceptions
     clear = ClearSolutions(code_stub={"python": CODE_STUB}, text_stub=TEXT_STUB, log=quiet)

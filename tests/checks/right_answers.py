@@ -111,6 +111,41 @@ class SampleBySample(Base):
         return outputs, (H, C)
 
 
+class InPlace(Base):
+    """Outputs made beforehand and filled in; the first step has no states to begin with."""
+
+    def forward(self, inputs):
+        size = (inputs.size(0), inputs.size(1), self.num_hiddens)
+        outputs = torch.empty(*size, dtype=self.W_xi.dtype, device=self.W_xi.device)
+        H = C = None
+        for t, x in enumerate(inputs.transpose(0, 1)):
+            if H is None:
+                H = C = (0 * x[:, :1]).expand(-1, self.num_hiddens)
+            H, C = self.one_step(x, H, C)
+            outputs[:, t, :] = H
+        return outputs, (H, C)
+
+
+class Joined(Base):
+    """Inputs and hidden state joined, one matrix a gate; tanh by way of the sigmoid."""
+
+    def sums(self, x, H):
+        both = torch.cat([x, H], dim=1)
+        pairs = [(getattr(self, f"W_x{g}"), getattr(self, f"W_h{g}"), getattr(self, f"b_{g}")) for g in GATES]
+        return [torch.addmm(b, both, torch.cat([w_x, w_h])) for w_x, w_h, b in pairs]
+
+    def one_step(self, x, H, C):
+        i, f, o, c = self.sums(x, H)
+        C = torch.addcmul(f.sigmoid() * C, i.sigmoid(), 2 * torch.sigmoid(2 * c) - 1)
+        return o.sigmoid().mul(C.tanh()), C
+
+
+class LastStateFromOutputs(Base):
+    def forward(self, inputs):
+        outputs, state = super().forward(inputs)
+        return outputs, (outputs[:, -1], state[1])
+
+
 class Prints(Base):
     def forward(self, inputs):
         print("inputs", inputs.shape)
@@ -144,6 +179,22 @@ class ConvNetByHand(nn.Module):
         x = F.avg_pool1d(F.relu(self.first(x)), 2)
         x = F.avg_pool1d(self.second(x).clamp(min=0), kernel_size=2)
         return self.out(torch.relu(self.third(x)).mean(dim=-1))
+
+
+class ConvNetInAList(nn.Module):
+    def __init__(self, inputs=17, outputs=1):
+        super().__init__()
+        sizes = ((inputs, 32), (32, 64), (64, 128))
+        self.blocks = nn.ModuleList([nn.Conv1d(a, b, kernel_size=3) for a, b in sizes])
+        self.linear = nn.Linear(in_features=128, out_features=outputs)
+
+    def forward(self, x):
+        x = torch.swapaxes(x, 1, 2)
+        for n, block in enumerate(self.blocks):
+            x = torch.relu(block(x))
+            if n < 2:
+                x = 0.5 * (x[:, :, 0 : x.shape[2] // 2 * 2 : 2] + x[:, :, 1::2])
+        return self.linear(F.adaptive_avg_pool1d(x, 1).squeeze(2))
 
 
 def head(outputs=1):
@@ -222,8 +273,20 @@ def random_chunk_by_gather(samples, chunk_size):
 
 
 RIGHT = {
-    "lstm": [LSTM, ForgetBiasOne, Einsum, Fused, Linears, StateAsList, SampleBySample, Prints],
-    "conv_net": [ConvNet, ConvNetByHand],
+    "lstm": [
+        LSTM,
+        ForgetBiasOne,
+        Einsum,
+        Fused,
+        Linears,
+        StateAsList,
+        SampleBySample,
+        InPlace,
+        Joined,
+        LastStateFromOutputs,
+        Prints,
+    ],
+    "conv_net": [ConvNet, ConvNetByHand, ConvNetInAList],
     "lstm_net": [LSTMNet, LSTMNetByOutputs],
     "torch_lstm_net": [TorchLSTMNet, TorchLSTMNetSqueezed, TorchLSTMNetByOutputs, TorchLSTMNetTimeFirst],
     "random_chunk": [random_chunk, random_chunk_by_unfold, random_chunk_by_gather],

@@ -18,7 +18,6 @@ from small_unit import write_unit
 from lib.publish.project import ROOT, read_notebook
 from lib.publish.student import authored, marks, names, points, student_version
 
-pytest.importorskip("nbgrader")
 pytestmark = pytest.mark.slow
 
 AUTHORED = authored()

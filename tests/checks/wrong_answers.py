@@ -705,7 +705,7 @@ def stub(samples, chunk_size):
 RANDOM_CHUNKS = [
     (chunker(lambda n, size: random.randrange(max(n - size, 1))), "last offset is never drawn"),
     (chunker(lambda n, size: random.randrange(n - size)), "last offset is never drawn"),
-    (chunker(lambda n, size: random.randrange(1, n - size + 1) if n > size else 0), r"offset \[0\] is never drawn"),
+    (chunker(lambda n, size: random.randrange(1, n - size + 1) if n > size else 0), "offset 0 is never drawn"),
     (chunker(lambda n, size: min(random.randrange(n), n - size)), "equally likely"),
     (chunker(lambda n, size: 0), "every chunk begins at step 0"),
     (same_for_all, "same offset"),

@@ -11,7 +11,6 @@ from lib.publish.execute import execute
 from lib.publish.project import ROOT, PublishError, notebooks, read_notebook
 from lib.publish.student import authored, points, stale, student_file, student_version, tree_of, write_students
 
-pytest.importorskip("nbgrader")
 AUTHORED = authored()
 
 
