@@ -6,7 +6,7 @@ complexes (in atrial fibrillation there is none, and the baseline trembles at 4 
 
 import numpy as np
 
-from lib.ecg.peaks import Beats, correlation
+from lib.ecg.peaks import BEFORE, Beats, correlation
 
 P_WAVE = (-0.25, -0.06)  # seconds from the R peak
 T_WAVE = (0.12, 0.45)
@@ -39,7 +39,7 @@ def _alike(beats: Beats) -> dict[str, float]:
     known = np.isfinite(like).all()
     heights = beats.waves[:, beats.part(*QRS)].max(1)
     middle = np.median(heights)
-    # Beats after which the next comes no more than usual, but which look different: ectopic from a ventricle.
+    # Beats that look different: often those that begin in a ventricle.
     odd = like < 0.85
     return {
         "polarity": beats.polarity,
@@ -141,7 +141,7 @@ def _level(x: np.ndarray) -> np.ndarray:
 
 
 def _curve(x: np.ndarray) -> float:
-    """How much a parabola over the middle two thirds bends: positive for a hill."""
+    """How much the parabola that fits best bends: positive for a hill."""
     t = np.linspace(-1, 1, len(x))
     pattern = 1 - t**2
     pattern = pattern - pattern.mean()
@@ -179,11 +179,11 @@ def _tremble(beats: Beats, rr: np.ndarray) -> dict[str, float]:
     rest = beats.ecg.copy()
     width = len(beats.average)
     # Short intervals: the average beat ends where the next begins.
-    end = min(width, round((0.3 + max(0.2, float(np.median(rr)) - 0.3)) * fs))
+    end = min(width, round((BEFORE + max(0.2, float(np.median(rr)) - BEFORE)) * fs))
     fade = np.ones(end)
     ramp = min(10, end // 4)
     fade[:ramp], fade[-ramp:] = np.linspace(0, 1, ramp), np.linspace(1, 0, ramp)
-    places = beats.peaks[beats.inside][:, None] - round(0.3 * fs) + np.arange(end)
+    places = beats.peaks[beats.inside][:, None] - round(BEFORE * fs) + np.arange(end)
     rest -= np.bincount(places.ravel(), np.tile(beats.average[:end] * fade, len(places)), len(rest))
     blank = beats.peaks[:, None] + np.arange(-round(0.06 * fs), round(0.1 * fs))
     rest[blank.clip(0, len(rest) - 1)] = 0
@@ -203,7 +203,7 @@ def _tremble(beats: Beats, rr: np.ndarray) -> dict[str, float]:
 
 
 def _shape(beats: Beats) -> dict[str, float]:
-    """The average beat itself at a few points, relative to its QRS complex, and how it varies there."""
+    """The average beat itself at a few points, relative to its QRS complex."""
     height = np.ptp(beats.average[beats.part(*QRS)]) + 1e-9
     points = np.linspace(0, len(beats.average) - 1, SHAPE_POINTS).astype(int)
     smooth = np.convolve(np.pad(beats.average, 3, mode="edge"), np.full(7, 1 / 7), "valid")

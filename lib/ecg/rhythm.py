@@ -103,7 +103,7 @@ def _shannon(counts: np.ndarray) -> float:
 
 
 def _lorenz(rr: np.ndarray) -> dict[str, float]:
-    """Evidence in the plot of each change of the interval against the one before.
+    """Evidence in the plot of each change of the interval against the one before, simpler than in the paper.
 
     Atrial fibrillation fills the plot evenly; sinus rhythm stays at the origin; early beats go round in the
     same few bins, left of or below it, with the pause that follows on the other side.
