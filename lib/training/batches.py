@@ -10,7 +10,8 @@ run can go on from any of them. How a batch is fetched, fastest way first:
 
 A *loader* has `__iter__` and `__len__` and gives ready-made batches. Its order can only be a function of the seed
 because the random generators are seeded before each of its epochs (also its own `generator`, and through
-`set_epoch(epoch)` where it has one), and it is resumed by passing over the batches already used.
+`set_epoch(epoch)` where it has one), and it is resumed by passing over the batches already used. With several
+processes each reads all of it and keeps its share.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,7 +58,7 @@ def batches_of(
         ) from None
     if length == 0:
         raise TrainingError(f"the {name} data is empty")
-    if hasattr(data, "__getitem__") and not isinstance(data, DataLoader):
+    if hasattr(data, "__getitem__"):
         return IndexedBatches(data, name, batch_size, shuffle, collate, workers, seed, rank, world)
     if not hasattr(data, "__iter__"):
         raise TrainingError(f"the {name} data is neither a Dataset nor a loader of batches: {type(data).__name__}")

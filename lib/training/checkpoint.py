@@ -54,7 +54,7 @@ class Checkpoint(Callback):
         scaler = training.accelerator.scaler
         state = {
             "format": FORMAT,
-            "settings": settings(training),
+            "settings": self.settings,
             "model": training.model.state_dict(),
             "optimizer": training.optimizer.state_dict(),
             "scaler": None if scaler is None else scaler.state_dict(),
@@ -74,7 +74,10 @@ class Checkpoint(Callback):
         TrainingError
             When the file can't be read or is of another configuration.
         """
-        if self.file is None or not self.file.is_file():
+        if self.file is None:
+            return None
+        self.settings = ours = settings(training)
+        if not self.file.is_file():
             return None
         try:
             state = torch.load(self.file, map_location="cpu", weights_only=True)
@@ -83,7 +86,6 @@ class Checkpoint(Callback):
                 raise ValueError("another format")
         except Exception as error:  # whatever a spoiled file makes of the unpickler
             raise TrainingError(f"{self.file} can't be read: delete it to start anew") from error
-        ours = settings(training)
         differ = [k for k in {**ours, **theirs} if ours.get(k) != theirs.get(k)]
         if differ:
             lines = [f"  {k}: {theirs.get(k)} there, {ours.get(k)} now" for k in differ]
@@ -133,6 +135,8 @@ def settings(training: "Training") -> dict[str, str]:
     told = {name: _told(value) for name, value in training.config.parts() if name not in FREE}
     shapes = [f"{k} {tuple(v.shape)}" for k, v in training.model.state_dict().items()]
     told["model"] = f"{training.model}\n{', '.join(shapes)}"
+    told["class_weights"] = repr(training.config.class_weights)
+    told["callbacks"] = ", ".join(type(c).__qualname__ for c in training.config.callbacks)
     told["workers"] = str(training.config.workers > 0)
     told["processes"] = str(training.accelerator.num_processes)
     return told
@@ -147,10 +151,10 @@ def _told(value: object) -> str:
         return f"tensors {shapes} (target {_fingerprint(value.tensors[-1])})"
     if value is None or isinstance(value, (bool, int, float, str)):
         return repr(value)
-    if isinstance(value, (list, tuple)) and len(value) < 100:
-        return f"[{', '.join(_told(v) for v in value)}]"
     name = getattr(value, "__qualname__", type(value).__qualname__)
-    return f"{name} of {len(value)}" if hasattr(value, "__len__") else name
+    if hasattr(value, "__len__"):
+        name += f" of {len(value)}"
+    return f"{name}, from {_told(value.dataset)}" if hasattr(value, "dataset") else name
 
 
 def _fingerprint(x: torch.Tensor) -> str:

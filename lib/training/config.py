@@ -25,7 +25,9 @@ class TrainingConfig:
 
     A batch is `(*inputs, target)`; `model(*inputs)` gives logits of shape (B, classes), or (B, 1) when there
     are two classes. `batch_size` and `accumulate_to` count samples of *all* processes together, so that the
-    same configuration does the same on one GPU and on eight.
+    same configuration does the same on one GPU and on eight (but for batch norm, which sees a process's share).
+    The model is trained in place. With one `seed` all of data order, dropout and augmentation is the same again;
+    the weights it starts from are the model's own.
     """
 
     # What is trained, on what. Data: a Dataset (`__getitem__`, `__len__`; see `lib.training.batches`) or a loader
@@ -39,7 +41,8 @@ class TrainingConfig:
     collate: Callable[[list], tuple] | None = None  # list of items → batch; None: PyTorch's own
     shuffle: bool = True
 
-    # None: binary cross-entropy for one logit, cross-entropy otherwise. Or callable(logits, target) → (B,) losses.
+    # None: binary cross-entropy for one logit, cross-entropy otherwise. Or callable(logits, target) → (B,) losses;
+    # then the target may be anything, and there are metrics only when it is whole numbers, one class a sample.
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None
     class_weights: Literal["balanced"] | Sequence[float] | None = None  # one a class; binary: [w0, w1]
 

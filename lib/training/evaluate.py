@@ -1,5 +1,6 @@
 """Runs the model over data without training it, and finds what is wrong with data when a loss is no number."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,7 +21,7 @@ def forward(training: "Training", model: torch.nn.Module, batch: Batch) -> torch
     """The logits of a batch, (b, classes) float32. Raises `TrainingError` when the model gives something else."""
     device = training.device
     inputs = (x.to(device, non_blocking=True) if hasattr(x, "to") else x for x in batch.inputs)
-    with training.accelerator.autocast():
+    with training.accelerator.autocast() if training.accelerator.native_amp else nullcontext():
         logits = model(*inputs)
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(batch.target):
         got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
@@ -40,7 +41,9 @@ def evaluate(training: "Training", batches: IndexedBatches | LoadedBatches, loss
     TrainingError
         When the loss of a sample is not finite.
     """
-    model = training.model.eval()
+    model = training.model
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
     devices.share_buffers(training.accelerator, model)
     collected = Collected()
     for batch in batches.epoch(0):
@@ -50,7 +53,9 @@ def evaluate(training: "Training", batches: IndexedBatches | LoadedBatches, loss
         else:
             target, found = batch.target, (torch.zeros(len(logits)), None)
         collected.add(batch.items, logits, target, *found)
-    outcome = collected.gather(training.accelerator)
+    for module, mode in modes.items():  # a callback may ask for a prediction in the middle of an epoch
+        module.training = mode
+    outcome = collected.gather(training)
     bad = outcome.items[~outcome.losses.isfinite()]
     if len(bad):
         raise TrainingError(

@@ -82,6 +82,8 @@ class ItemLoss:
     def _weigh(self, classes: int, target: torch.Tensor) -> torch.Tensor:
         if len(self.weights) != max(2, classes):
             raise TrainingError(f"{len(self.weights)} class weights are given, there are {max(2, classes)} classes")
+        if classes > 1 and target.is_floating_point():
+            raise TrainingError("class_weights need one class a sample as target")
         self.weights = self.weights.to(target.device)
         if classes == 1:
             y = target.reshape(len(target)).float()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from accelerate import Accelerator
 from lib.training.batches import NOBODY
 from lib.training.losses import labels_of
 from lib.training.metrics import classification_metrics
+
+if TYPE_CHECKING:
+    from lib.training.trainer import Training
 
 FIELDS = ("items", "logits", "target", "losses", "weights")
 
@@ -23,10 +27,13 @@ class Outcome:
     target: torch.Tensor
     losses: torch.Tensor
     weights: torch.Tensor | None
+    soft: bool  # fractions count as classes too: 0.5 and more is class 1
 
     @property
     def labels(self) -> np.ndarray | None:
         """The class of each sample, (n,) int64; None for targets that are no class."""
+        if self.target.is_floating_point() and not self.soft:
+            return None
         labels = labels_of(self.target, self.logits.shape[1])
         return None if labels is None else labels.numpy()
 
@@ -72,16 +79,17 @@ class Collected:
         """All so far as one batch."""
         return {name: [_joined(getattr(self, name))] if self.items else [] for name in FIELDS}
 
-    def gather(self, accelerator: Accelerator) -> Outcome:
+    def gather(self, training: "Training") -> Outcome:
         """The samples of all processes, each once, in the order of their item numbers when there are several."""
+        accelerator, soft = training.accelerator, training.config.loss is None
         parts = [_joined(getattr(self, name)) for name in FIELDS]
         if accelerator.num_processes == 1:
-            return Outcome(*(None if x is None else x.cpu() for x in parts))
+            return Outcome(*(None if x is None else x.cpu() for x in parts), soft)
         items = _everyone(parts[0], accelerator, pad=NOBODY)
         real = torch.nonzero(items != NOBODY)[:, 0]
         order = real[items[real].argsort(stable=True)]
         rest = [None if x is None else _everyone(x, accelerator)[order] for x in parts[1:]]
-        return Outcome(items[order], *rest)
+        return Outcome(items[order], *rest, soft)
 
 
 def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:

@@ -1,5 +1,6 @@
 """The training loop: what is done in which order. Everything else hangs on it as callbacks."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -181,10 +182,10 @@ class Training:
         if not self.parameters:
             raise TrainingError(f"no weight of the model can move in the {self.phase.name} phase: all are frozen")
         raw = optimizers.make(self.config, self.parameters)
-        wrapped = self.accelerator.prepare_model(self.model)
-        prepared = self.accelerator.prepare_optimizer(raw)
-        # accelerate's wrapper costs 140 µs a step and is needed only where gradients are scaled (fp16).
-        self.wrapped, self.optimizer = wrapped, raw if self.accelerator.scaler is None else prepared
+        self.wrapped = self.accelerator.prepare_model(self.model)
+        # accelerate's optimiser costs 140 µs a step and is needed only where gradients are scaled (fp16).
+        scaled = self.accelerator.scaler is not None
+        self.optimizer = self.accelerator.prepare_optimizer(raw) if scaled else raw
         try:
             with self._within("phase"):
                 if saved is not None:
@@ -250,7 +251,7 @@ class Training:
                     self._step()
                 self.position.batch = batch.number + 1
         self.check_losses()
-        outcome = self.collected.gather(self.accelerator)  # waits for the device
+        outcome = self.collected.gather(self)  # waits for the device
         return outcome, time.perf_counter() - began
 
     def _backward(self, batch: Batch) -> None:
@@ -258,9 +259,13 @@ class Training:
         logits = forward(self, self.wrapped, batch)
         target, losses, weights = self.losses_of(logits, batch.target)
         self.collected.add(batch.items, logits, target, losses, weights)
-        if self.device.type == "cpu" or len(self.collected.losses) - self._checked >= CHECK_EVERY:
-            self.check_losses()
         total = (losses if weights is None else losses * weights).sum()
+        if self.device.type == "cpu":  # looking costs nothing there
+            due = not math.isfinite(total.item())
+        else:
+            due = len(self.collected.losses) - self._checked >= CHECK_EVERY
+        if due:
+            self.check_losses()
         if batch.items[0] == NOBODY:
             total, weights = total * 0, weights if weights is None else weights * 0
         # Divided by the expected size for now, which keeps half precision in range; `_step` makes it exact.

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from lib.training import Callback, Training, TrainingConfig  # noqa: E402
+from lib.training import Callback, Training, TrainingConfig
 
 N, STEPS, FEATURES, BATCH = 68_000, 40, 17, 192
 

@@ -306,3 +306,13 @@ def test_a_small_problem_is_learned(optimizer):
     run = Training(small.config(**changes)).run()
     assert run.history[-1]["train_loss"] < 0.8 * run.history[0]["train_loss"]
     assert max(row["val_auroc"] for row in run.history) > 0.85
+
+
+def test_a_prediction_in_the_middle_of_an_epoch_changes_nothing():
+    class Predicts(Callback):
+        def after_batch(self, training):
+            training.predict(small.tensors(5))
+
+    with_it = Training(small.config(model=small.net(dropout=0.5), callbacks=[Predicts()])).run()
+    without = Training(small.config(model=small.net(dropout=0.5))).run()
+    assert small.outcome(with_it) == small.outcome(without)

@@ -9,6 +9,7 @@ import pytest
 import small
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from lib.training import Training, TrainingError
 
@@ -63,6 +64,9 @@ def test_a_checkpoint_of_another_configuration_is_refused_and_the_difference_nam
         ({"train": small.tensors(100, seed=9)}, "train: "),
         ({"model": nn.Linear(small.FEATURES, 1)}, "model: "),
         ({"seed": 5}, "seed: 0 there, 5 now"),
+        ({"class_weights": [1, 2]}, "class_weights: None there, [1.0, 2.0] now"),
+        ({"train": DataLoader(small.tensors(100), batch_size=16)}, "train: "),
+        ({"callbacks": [small.StopAt(0, small.interrupt)]}, "callbacks:  there, StopAt now"),
     ]:
         with pytest.raises(TrainingError, match="another configuration") as error:
             Training(small.config(**{"folder": tmp_path, "epochs": 1} | changes)).run()
