@@ -11,6 +11,7 @@ from torch.utils.data import Subset, TensorDataset
 
 from lib.training.callbacks import Callback
 from lib.training.errors import TrainingError
+from lib.training.evaluate import check_weights
 from lib.training.outcome import Collected
 from lib.training.states import random_state, restore_random_state
 
@@ -34,7 +35,7 @@ class Checkpoint(Callback):
     def after_batch(self, training: "Training") -> None:
         step = training.position.step
         # Only between steps: gradients that wait to be complete are not kept.
-        if self.steps and step % self.steps == 0 and training.gathered == 0 and step != self.saved_step:
+        if self.steps and step % self.steps == 0 and training.gradients.samples == 0 and step != self.saved_step:
             training.check_losses()
             self.save(training)
 
@@ -46,6 +47,7 @@ class Checkpoint(Callback):
 
     def save(self, training: "Training") -> None:
         """Write the checkpoint. All processes must call it; the main one writes."""
+        check_weights(training)
         self.saved_step = training.position.step
         own = [{"random": random_state(), "collected": training.collected.state_dict()}]
         everyone = gather_object(own)

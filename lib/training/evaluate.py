@@ -1,5 +1,6 @@
 """Runs the model over data without training it, and finds what is wrong with data when a loss is no number."""
 
+import math
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def evaluate(training: "Training", batches: IndexedBatches | LoadedBatches, loss
     for batch in batches.epoch(0):
         logits = forward(training, model, batch)
         if losses:
-            target, *found = training.losses_of(logits, batch.target)
+            target, *found = training.item_loss(logits, batch.target)
         else:
             target, found = batch.target, (torch.zeros(len(logits)), None)
         collected.add(batch.items, logits, target, *found)
@@ -98,9 +99,23 @@ def reason(
     )
 
 
+def check_weights(training: "Training") -> None:
+    """Raise `TrainingError` when a weight is no finite number, which the next loss would show."""
+    if not torch.stack([p.isfinite().all() for p in training.model.parameters()]).all():
+        position = training.position
+        raise TrainingError(
+            f"a weight is no longer a finite number after epoch {position.epoch + (position.batch > 0)}, step "
+            f"{position.step}; the last checkpoint is untouched. Try a smaller learning_rate, clip_norm=1, a warmup, "
+            'or mixed_precision="no".'
+        )
+
+
 def check_losses(training: "Training", collected: Collected, start: int) -> None:
     """Raise `TrainingError` for the first training batch collected, from `start` on, whose loss is no number."""
-    finite = torch.stack([losses.sum() for losses in collected.losses[start:]]).isfinite()
+    fresh = collected.losses[start:]
+    if math.isfinite(torch.cat(fresh).sum().item()):
+        return
+    finite = torch.stack([losses.isfinite().all() for losses in fresh])
     if finite.all():
         return
     where = start + int((~finite).nonzero()[0])

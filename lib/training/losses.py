@@ -23,12 +23,14 @@ class ItemLoss:
     Parameters
     ----------
     loss : None for binary cross-entropy of one logit and cross-entropy of several, or callable(logits, target).
-    weights : (classes,) weight of each class, or None. A mean is then Σ wᵢ lᵢ / Σ wᵢ, as in PyTorch.
+    weights : (classes,) weight of each class, or None; or a function that gives them for a number of logits.
+        A mean is then Σ wᵢ lᵢ / Σ wᵢ, as in PyTorch.
     """
 
-    def __init__(self, loss: Callable | None = None, weights: Sequence[float] | torch.Tensor | None = None) -> None:
-        self.loss = loss
-        self.weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float32)
+    def __init__(
+        self, loss: Callable | None = None, weights: Sequence[float] | Callable[[int], torch.Tensor] | None = None
+    ) -> None:
+        self.loss, self.weights = loss, weights
 
     def prepare(self, target: torch.Tensor, classes: int) -> torch.Tensor:
         """The target as the loss takes it: (b,) int64 classes, or (b, 1) float32 of 0 to 1 for one logit.
@@ -60,11 +62,14 @@ class ItemLoss:
                 )
         return target.float()[:, None] if classes == 1 else target.long()
 
-    def __call__(self, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The losses (b,) and the weights (b,) of the samples, or None when all weigh the same.
+    def __call__(
+        self, logits: torch.Tensor, target: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """The target as it was used, the losses (b,), and the weights (b,) or None when all weigh the same.
 
-        `logits` is (b, classes) float32 and `target` what `prepare` gave, on the same device.
+        `logits` is (b, classes) float32 on the device, where the results are too.
         """
+        target = self.prepare(target, logits.shape[1]).to(logits.device, non_blocking=True)
         if self.loss is not None:
             losses = self.loss(logits, target)
             if not isinstance(losses, torch.Tensor) or losses.shape != (len(logits),):
@@ -77,14 +82,16 @@ class ItemLoss:
             losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")[:, 0]
         else:
             losses = F.cross_entropy(logits, target, reduction="none")
-        return losses, None if self.weights is None else self._weigh(logits.shape[1], target)
+        return target, losses, None if self.weights is None else self._weigh(logits.shape[1], target)
 
     def _weigh(self, classes: int, target: torch.Tensor) -> torch.Tensor:
+        if callable(self.weights):
+            self.weights = self.weights(classes)
         if len(self.weights) != max(2, classes):
             raise TrainingError(f"{len(self.weights)} class weights are given, there are {max(2, classes)} classes")
         if classes > 1 and target.is_floating_point():
             raise TrainingError("class_weights need one class a sample as target")
-        self.weights = self.weights.to(target.device)
+        self.weights = torch.as_tensor(self.weights, dtype=torch.float32, device=target.device)
         if classes == 1:
             y = target.reshape(len(target)).float()
             return self.weights[0] * (1 - y) + self.weights[1] * y

@@ -9,10 +9,13 @@ import torch
 from accelerate import Accelerator
 
 from lib.training.batches import NOBODY
+from lib.training.errors import TrainingError
 from lib.training.losses import labels_of
 from lib.training.metrics import classification_metrics
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lib.training.trainer import Training
 
 FIELDS = ("items", "logits", "target", "losses", "weights")
@@ -53,6 +56,27 @@ class Outcome:
     def metrics(self) -> dict[str, float]:
         """See `classification_metrics`."""
         return classification_metrics(self.logits.numpy(), self.labels)
+
+    def item_errors(self) -> "pd.DataFrame":
+        """See `Training.item_errors`."""
+        import pandas as pd
+
+        if self.labels is None:
+            raise TrainingError("item_errors needs one class a sample as target")
+        logits = self.logits.double()
+        if logits.shape[1] == 1:
+            logits = torch.cat([torch.zeros_like(logits), logits], 1)
+        probability = logits.softmax(1)[range(len(self.labels)), self.labels]
+        frame = pd.DataFrame(
+            {
+                "item": self.items.numpy(),
+                "target": self.labels,
+                "predicted": predicted(self.logits.numpy()),
+                "probability": probability.numpy(),
+                "loss": self.losses.numpy(),
+            }
+        )
+        return frame.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
 
 
 def predicted(logits: np.ndarray) -> np.ndarray:

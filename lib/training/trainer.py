@@ -1,6 +1,5 @@
 """The training loop: what is done in which order. Everything else hangs on it as callbacks."""
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,16 +11,17 @@ import torch
 from torch import nn
 
 from lib.training import devices, optimizers
-from lib.training.batches import NOBODY, Batch, IndexedBatches, LoadedBatches, all_targets, batches_of
+from lib.training.batches import Batch, IndexedBatches, LoadedBatches, all_targets, batches_of
 from lib.training.callbacks import EVENTS, BestWeights, Callback, ClipGradients, Schedule, in_training
 from lib.training.checkpoint import Checkpoint
 from lib.training.config import TrainingConfig
 from lib.training.display import display_for
 from lib.training.errors import TrainingError
 from lib.training.evaluate import check_losses, evaluate, forward
+from lib.training.gradients import GradientSum
 from lib.training.losses import ItemLoss, balanced_weights
 from lib.training.metrics import NAMES
-from lib.training.outcome import Collected, Outcome, predicted
+from lib.training.outcome import Collected, Outcome
 from lib.training.states import random_state, restore_random_state, seed_everything
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ class Training:
         self.row: dict = {}
         self.stop = self.has_run = False
         self.validated: Outcome | None = None
-        weights = None if config.class_weights == "balanced" else config.class_weights
-        self.item_loss = ItemLoss(config.loss, weights)
+        balanced = config.class_weights == "balanced"
+        self.item_loss = ItemLoss(config.loss, self._balanced_weights if balanced else config.class_weights)
+        self.gradients = GradientSum(self)
 
         self.best = BestWeights()
         watched = self.validation_batches is not None or not config.monitor.startswith("val_")
@@ -236,77 +237,46 @@ class Training:
         """One pass over the training data; what it gave and the seconds it took."""
         began = time.perf_counter()
         self._seen, self._checked = 0, len(self.collected.losses)
-        self.gathered, self._weight = 0, 0.0  # samples, and their weights, in the gradients so far
+        self.gradients.reset()
         in_training(self.model, self.phase.head)
         self.model.zero_grad(set_to_none=True)
-        last = len(self.train_batches) - 1
         for batch in self.train_batches.epoch(self.position.epoch, self.position.batch):
             self.batch = batch
             with self._within("batch"):
-                complete = self.gathered + batch.size >= (self.config.accumulate_to or 1) or batch.number == last
+                due = self.gradients.due(batch)
                 # Gradients are averaged over processes once a step, not once a batch.
-                with nullcontext() if complete else self.accelerator.no_sync(self.wrapped):
+                with nullcontext() if due else self.accelerator.no_sync(self.wrapped):
                     self._backward(batch)
-                if complete:
+                if due:
                     self._step()
                 self.position.batch = batch.number + 1
+                self._seen += batch.size
         self.check_losses()
         outcome = self.collected.gather(self)  # waits for the device
         return outcome, time.perf_counter() - began
 
     def _backward(self, batch: Batch) -> None:
-        """Add a batch's gradients to those gathered for this step."""
         logits = forward(self, self.wrapped, batch)
-        target, losses, weights = self.losses_of(logits, batch.target)
+        target, losses, weights = self.item_loss(logits, batch.target)
         self.collected.add(batch.items, logits, target, losses, weights)
-        total = (losses if weights is None else losses * weights).sum()
-        if self.device.type == "cpu":  # looking costs nothing there
-            due = not math.isfinite(total.item())
-        else:
-            due = len(self.collected.losses) - self._checked >= CHECK_EVERY
-        if due:
+        # Looking costs nothing on a CPU; elsewhere it would wait for the device.
+        if self.device.type == "cpu" or len(self.collected.losses) - self._checked >= CHECK_EVERY:
             self.check_losses()
-        if batch.items[0] == NOBODY:
-            total, weights = total * 0, weights if weights is None else weights * 0
-        # Divided by the expected size for now, which keeps half precision in range; `_step` makes it exact.
-        # Processes' gradients are averaged, not added: hence the factor.
-        self.accelerator.backward(total * (self.accelerator.num_processes / self._expected(batch)))
-        self.gathered += batch.size
-        self._seen += batch.size
-        if weights is not None:
-            self._weight = self._weight + weights.sum()
-
-    def _expected(self, batch: Batch) -> int:
-        return self.config.accumulate_to or batch.size
+        self.gradients.add(batch, losses, weights)
 
     def _step(self) -> None:
-        """Make the gathered gradients those of the mean over all samples, and take an optimiser step."""
-        expected, total = self._expected(self.batch), self.gathered
-        if self.item_loss.weights is not None:
-            total = self.accelerator.reduce(self._weight).clamp(min=1e-12)
-        elif total == expected:
-            total = None
-        if total is not None:
-            gradients = [p.grad for p in self.parameters if p.grad is not None]
-            torch._foreach_mul_(gradients, expected / total)
+        self.gradients.finish(self.batch)
         with self._within("step"):
             self.optimizer.step()
             self.optimizer.zero_grad()
-            self.gathered, self._weight = 0, 0.0
+            self.gradients.reset()
             self.position.step += 1
 
-    def losses_of(
-        self, logits: torch.Tensor, target: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """The target as it was used, the losses (b,) and the weights (b,) or None, on the device of the logits."""
-        classes = logits.shape[1]
-        target = self.item_loss.prepare(target, classes).to(logits.device, non_blocking=True)
-        if self.config.class_weights == "balanced" and self.item_loss.weights is None:
-            drawn = random_state()
-            targets = all_targets(self._batches(self.config.train, "training", shared=False))
-            self.item_loss.weights = balanced_weights(targets, classes)
-            restore_random_state(drawn)
-        return target, *self.item_loss(logits, target)
+    def _balanced_weights(self, classes: int) -> torch.Tensor:
+        drawn = random_state()  # an augmenting dataset draws, which must not count
+        targets = all_targets(self._batches(self.config.train, "training", shared=False))
+        restore_random_state(drawn)
+        return balanced_weights(targets, classes)
 
     def check_losses(self) -> None:
         """Raise `TrainingError` when a loss since the last look is not finite."""
@@ -336,23 +306,4 @@ class Training:
         Columns: item (number in the data), target, predicted (classes), probability (of the target class), loss
         (without class weights). Raises `TrainingError` when the targets are no classes.
         """
-        import pandas as pd
-
-        outcome = evaluate(self, self._batches(data, "given"))
-        labels = outcome.labels
-        if labels is None:
-            raise TrainingError("item_errors needs one class a sample as target")
-        logits = outcome.logits.double()
-        if logits.shape[1] == 1:
-            logits = torch.cat([torch.zeros_like(logits), logits], 1)
-        probability = logits.softmax(1)[range(len(labels)), labels]
-        frame = pd.DataFrame(
-            {
-                "item": outcome.items.numpy(),
-                "target": labels,
-                "predicted": predicted(outcome.logits.numpy()),
-                "probability": probability.numpy(),
-                "loss": outcome.losses.numpy(),
-            }
-        )
-        return frame.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
+        return evaluate(self, self._batches(data, "given")).item_errors()

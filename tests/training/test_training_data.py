@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
 
-from lib.training import Training, TrainingConfig, TrainingError
+from lib.training import Callback, Training, TrainingConfig, TrainingError
 
 
 class Items(Dataset):
@@ -345,3 +345,16 @@ def test_the_smallest_configuration_is_model_and_data():
         "epoch", "learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy",
         "val_auroc", "val_f1", "val_threshold", "val_precision", "val_recall", "examples_per_second", "phase",
     ]  # fmt: skip
+
+
+def test_weights_that_are_no_numbers_are_never_stored(tmp_path):
+    class Spoils(Callback):
+        def after_step(self, training):
+            if training.position.step == 14:  # the last of the second epoch: no loss will show it
+                training.parameters[0].data[0] = torch.nan
+
+    with pytest.raises(TrainingError, match="a weight is no longer a finite number after epoch 2, step 14"):
+        Training(small.config(validation=None, folder=tmp_path, callbacks=[Spoils()])).run()
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert kept["position"]["epoch"] == 1
+    assert all(v.isfinite().all() for v in kept["model"].values())

@@ -72,6 +72,7 @@ def test_a_stored_notebook_holds_the_last_picture_only():
     assert "epoch 22/22" in output["data"]["text/plain"]
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_neither_pandas_nor_matplotlib_nor_ipython():
     code = (
         "import sys, lib.training; "
