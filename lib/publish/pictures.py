@@ -93,10 +93,35 @@ def two_shares() -> str:
     return svg(800, 450, "Two bars of different height, each with an interval", *shapes)
 
 
+def two_rhythms() -> str:
+    """A regular and an irregular ECG above a chain of linked cells: for the unit on the LSTM."""
+
+    def trace(middle: float, colour: str, gaps: tuple[float, ...], p_wave: bool) -> str:
+        points, left = [], 60.0
+        for gap in gaps:
+            for k in range(90):
+                phase = k / 90
+                drawn = heartbeat(phase) if p_wave or phase > 0.27 else 0.02 * math.sin(60 * phase)
+                points.append((left + gap * phase, middle - 90 * drawn))
+            left += gap
+        return line(points, colour, 4)
+
+    shapes = [trace(140, TEAL, (136,) * 5, True), trace(280, ORANGE, (105, 175, 90, 200, 110), False)]
+    for cell in range(6):
+        x = 90 + 112 * cell
+        shapes.append(
+            f'<rect x="{x}" y="345" width="60" height="60" rx="10" fill="none" stroke="{GREY}" stroke-width="4"/>'
+        )
+        if cell < 5:
+            shapes.append(line([(x + 64, 375), (x + 108, 375)], GREY, 4))
+    return svg(800, 450, "A regular and an irregular ECG above a chain of cells", *shapes)
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
     "blog/images/checked_numbers.svg": checked_numbers,
+    "notebooks/ecg_lstm/two_rhythms.svg": two_rhythms,
     "notebooks/start_here/two_shares.svg": two_shares,
 }
 

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from lib.publish.project import RESULTS, ROOT, PublishError, has_tag, read_notebook, write_atomically
-from lib.publish.stamp import digest, essential, machine, sweep_file
+from lib.publish.stamp import current_data_hash, digest, essential, machine, sweep_file
 
 
 def definitions(notebook: dict, part: str) -> str:
@@ -68,11 +68,15 @@ def sweep_problems(path: Path, results: Path = RESULTS) -> list[str]:
     wanted, runs = settings(notebook, path), read_runs(sweep_file(path, results))
     codes = {part: part_hash(notebook, part) for part in {s["part"] for s in wanted}}
     current = {_key(r["setting"]) for r in runs if r["provenance"]["code"] == codes.get(r["setting"]["part"])}
-    missing = sum(_key(setting) not in current for setting in wanted)
-    problems = [f"{missing} runs of its sweep are missing or of other code"] if missing else []
-    return problems + (
-        [f"{len(runs) - len(wanted)} stored runs are not in its sweep"] if len(runs) > len(wanted) else []
-    )
+    problems = []
+    if missing := sum(_key(setting) not in current for setting in wanted):
+        problems.append(f"{missing} runs of its sweep are missing or of other code")
+    if extra := len(runs) - len(wanted):
+        problems += [f"{extra} stored runs are not in its sweep"] if extra > 0 else []
+    for name, known in {pair for run in runs for pair in run["provenance"]["data"].items()}:
+        if (now := current_data_hash(name)) is not None and now != known:
+            problems.append(f"the data set {name} differs from the one its sweep ran on")
+    return problems
 
 
 def _key(setting: dict) -> str:

@@ -86,6 +86,15 @@ def test_a_new_part_leaves_the_runs_of_the_others_alone(notebook):
     assert runs[4]["result"] == {"y": 125}
 
 
+def test_runs_on_other_data_are_told(notebook, monkeypatch):
+    path = notebook()
+    quiet(path)
+    file = sweeps.sweep_file(path)
+    file.write_text(file.read_text().replace('"data": {}', '"data": {"heart": "old"}'))
+    monkeypatch.setattr(sweeps, "current_data_hash", lambda name: "new")
+    assert sweeps.sweep_problems(path) == ["the data set heart differs from the one its sweep ran on"]
+
+
 def test_a_failing_run_is_told_and_does_not_end_the_others(notebook):
     fragile = "def run_square(setting):\n    return {'y': 1 / (setting['x'] - 1)}"
     path = notebook((fragile, "sweep-square"), (SETTINGS, "sweep-settings"))
