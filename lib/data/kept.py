@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lib.data.store import cache_folder
@@ -32,6 +33,16 @@ def arrays(name: str, key: str, make: Callable[[], dict[str, "np.ndarray"]]) -> 
     made = make()
     _write(folder, made)
     return made
+
+
+def code_hash(*modules: ModuleType) -> str:
+    """A hash of the source files of modules, of a package with all in it: the part of a key that is code."""
+    digest = hashlib.sha256()
+    for module in modules:
+        file = Path(module.__file__)
+        for source in sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]:
+            digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _read(folder: Path) -> dict[str, "np.ndarray"] | None:

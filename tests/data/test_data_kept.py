@@ -1,5 +1,8 @@
 """Arrays are made once, found again by what they were made from, and a spoiled cache only costs time."""
 
+import importlib
+import sys
+
 import pytest
 
 np = pytest.importorskip("numpy")
@@ -45,3 +48,16 @@ def test_a_cache_that_cannot_be_written_to_only_costs_time(made, cache):
     assert kept.arrays("toy", "v1", made)["x"].tolist() == [0, 1, 2, 3, 4]
     assert kept.arrays("toy", "v1", made)["x"].tolist() == [0, 1, 2, 3, 4]
     assert made.calls == 2
+
+
+def test_the_hash_of_a_package_changes_with_any_file_in_it(tmp_path, monkeypatch):
+    package = tmp_path / "toy_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "inner.py").write_text("x = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    toy, json = importlib.import_module("toy_package"), sys.modules["json"]
+    before = kept.code_hash(toy, json)
+    assert before == kept.code_hash(toy, json)
+    (package / "inner.py").write_text("x = 2")
+    assert kept.code_hash(toy, json) != before
