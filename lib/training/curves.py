@@ -50,7 +50,7 @@ def chart(title: str, lines: dict[str, Sequence[float]], best: int | None = None
         parts.append(f'<polyline points="{path}" {style}/>')
         if len(points) == 1:
             parts.append(f'<circle cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3" fill="{COLOURS[number]}"/>')
-        x = LEFT + 110 + 100 * number
+        x = LEFT + 80 + 95 * number
         parts.append(f'<path d="M{x} 12h20" {style}/>' + _text(x + 25, 16, name, "start"))
     parts.append(_text(2, 16, title, "start"))
     last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in lines.items())

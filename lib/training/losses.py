@@ -79,7 +79,7 @@ class ItemLoss:
                     'use reduction="none"'
                 )
         elif logits.shape[1] == 1:
-            losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")[:, 0]
+            losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none").flatten()
         else:
             losses = F.cross_entropy(logits, target, reduction="none")
         return target, losses, None if self.weights is None else self._weigh(logits.shape[1], target)

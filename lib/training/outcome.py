@@ -97,7 +97,7 @@ class Collected:
     def add(self, *parts: torch.Tensor | None) -> None:
         """One batch, in the order of `FIELDS`."""
         for name, part in zip(FIELDS, parts, strict=True):
-            getattr(self, name).append(None if part is None else part.detach())
+            getattr(self, name).append(part.detach() if part is not None and part.requires_grad else part)
 
     def state_dict(self) -> dict:
         """All so far as one batch."""
