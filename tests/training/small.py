@@ -167,6 +167,9 @@ def train(folder: str) -> None:
     told["resumed"] = shared("accumulated", callbacks=[StopAt(0, interrupt)], **again)
     if os.environ["RANK"] == "0":
         (Path(folder) / "told.json").write_text(json.dumps(told))
+    # Leave together: a process that ends while its threads still serve the other one is aborted.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 
 
 def kill(folder: str) -> None:
