@@ -19,9 +19,7 @@ def as_float(signal: Sequence[float], name: str = "the signal") -> np.ndarray:
     """
     signal = np.asarray(signal)
     if signal.ndim != 1:
-        raise ValueError(
-            f"{name} must be one channel, (samples,); its shape is {signal.shape}. Average or choose first"
-        )
+        raise ValueError(f"{name} must be one channel, (samples,); got {signal.shape}: average or choose first")
     if len(signal) == 0:
         raise ValueError(f"{name} is empty")
     if signal.dtype == np.int16:
