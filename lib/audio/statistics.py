@@ -150,7 +150,8 @@ def _spectral(frames: np.ndarray, rate: int) -> Mapping[str, np.ndarray]:
     """Measures of each frame's spectrum, (frames,) each."""
     window = np.hanning(frames.shape[1] + 1)[:-1].astype(np.float32)
     spectrum = rfft(frames * window)
-    power = np.maximum(spectrum.real**2 + spectrum.imag**2, FLOOR)
+    power = spectrum.real**2 + spectrum.imag**2
+    power = np.maximum(power, 1e-8 * power.sum(1, keepdims=True))  # in proportion: loudness is not to matter here
     frequency = np.arange(power.shape[1]) * rate / frames.shape[1]
     share = power / power.sum(1, keepdims=True)
     centroid = share @ frequency
