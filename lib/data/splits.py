@@ -86,8 +86,11 @@ def speaker_split(
 
     speakers = np.asarray(table["speaker"])
     kinds = np.zeros(len(speakers)) if by is None else np.asarray(table[by])
+    if len(speakers) == 0:
+        raise ValueError("a split by speaker needs two speakers or more, there is nobody")
     if not 0 < share < 1:
         raise ValueError(f"share is a part of the speakers between 0 and 1, not {share}")
+    check_disjoint(speakers, kinds)
     rng = np.random.default_rng(seed)
     held_out = []
     for kind in np.unique(kinds):
@@ -97,9 +100,7 @@ def speaker_split(
             where = "" if by is None else f" with {by} {kind}"
             raise ValueError(f"a split by speaker needs two speakers or more{where}, there are {len(these)}")
         held_out.extend(rng.choice(these, count, replace=False))
-    mask = np.isin(speakers, held_out)
-    check_disjoint(speakers, mask)
-    return mask
+    return np.isin(speakers, held_out)
 
 
 def check_disjoint(groups: Sequence, parts: Sequence) -> None:
