@@ -42,14 +42,15 @@ def test_masks_hide_whole_frames_and_bands_up_to_their_width_anywhere():
     frames, bands = torch.zeros(100), torch.zeros(64)
     widths = set()
     for seed in range(400):
-        in_time, in_band = hidden(Augment((1, 10), (1, 6))(item(), torch.Generator().manual_seed(seed)))
+        x = Augment((1, 10), (1, 6))(item(), torch.Generator().manual_seed(seed))
+        in_time, in_band = hidden(x)
         frames, bands = frames + in_time, bands + in_band
         widths.add((int(in_time.sum()), int(in_band.sum())))
-        x = Augment((1, 10), (1, 6))(item(), torch.Generator().manual_seed(seed))
         assert torch.equal(x[~in_time][:, ~in_band], item()[~in_time][:, ~in_band])
     assert {w for w, _ in widths} == set(range(11))
     assert {w for _, w in widths} == set(range(7))
-    assert frames.min() > 0 and bands.min() > 0
+    assert frames.min() > 0
+    assert bands.min() > 0
 
 
 def test_a_time_mask_hides_at_most_a_fifth_of_a_short_clip():
@@ -70,7 +71,8 @@ def test_gain_moves_the_whole_item_by_one_amount():
     assert all(m.max() - m.min() < 1e-5 for m in moved)
     amounts = torch.stack([m.mean() for m in moved])
     assert amounts.abs().max() <= 0.5
-    assert amounts.min() < -0.4 and amounts.max() > 0.4
+    assert amounts.min() < -0.4
+    assert amounts.max() > 0.4
 
 
 def test_a_shift_moves_a_peak_by_at_most_so_many_bands_and_repeats_the_edge():
@@ -81,7 +83,8 @@ def test_a_shift_moves_a_peak_by_at_most_so_many_bands_and_repeats_the_edge():
         y = Augment(shift=2)(x, torch.Generator().manual_seed(seed))
         torch.testing.assert_close(y.sum(1), torch.ones(5))
         places.append(float((y[0] * torch.arange(64)).sum()) - 30)
-    assert -2 <= min(places) < -1.8 and 1.8 < max(places) <= 2
+    assert -2 <= min(places) < -1.8
+    assert 1.8 < max(places) <= 2
     edge = torch.zeros(5, 64)
     edge[:, 0] = 1
     raised = max(Augment(shift=3)(edge, torch.Generator().manual_seed(s))[0].sum() for s in range(50))
@@ -95,7 +98,8 @@ def test_a_stretch_changes_the_frames_and_keeps_the_course():
         y = Augment(stretch=0.25)(x, torch.Generator().manual_seed(seed))
         lengths.append(len(y))
         torch.testing.assert_close(y, torch.linspace(0, 1, len(y))[:, None].expand(-1, 8))
-    assert math.floor(101 / 1.25) <= min(lengths) < 85 and 120 < max(lengths) <= math.ceil(101 * 1.25)
+    assert math.floor(101 / 1.25) <= min(lengths) < 85
+    assert 120 < max(lengths) <= math.ceil(101 * 1.25)
     assert Augment(stretch=0.5)(item(1)).shape == (1, 64)
 
 
@@ -109,10 +113,12 @@ def test_a_batch_is_masked_item_by_item_within_its_own_frames():
     for before, after, n in zip(x, y, lengths, strict=True):
         in_time, in_band = hidden(after[:n])
         assert torch.equal(after[:n][~in_time][:, ~in_band], before[:n][~in_time][:, ~in_band])
-        assert in_time.sum() <= min(8, int(TIME_SHARE * n)) and in_band.sum() <= 4
+        assert in_time.sum() <= min(8, int(TIME_SHARE * n))
+        assert in_band.sum() <= 4
         frames.append(int(in_time.sum()))
         bands.append(int(in_band.sum()))
-    assert set(frames) == set(range(9)) and set(bands) == set(range(5))
+    assert set(frames) == set(range(9))
+    assert set(bands) == set(range(5))
     assert not torch.equal(x, y)  # a copy
 
 
