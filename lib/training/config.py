@@ -58,6 +58,7 @@ class TrainingConfig:
     # The submodule trained alone first, everything else frozen and in eval mode; then `epochs` of everything.
     head: str | None = None
     head_epochs: int = 0
+    head_learning_rate: float | None = None  # in that phase; None: learning_rate
 
     monitor: str = "val_loss"  # a column of the history; smaller is better when its name holds "loss"
     patience: int | None = None  # epochs without a better value after which a phase ends
@@ -113,6 +114,7 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
         numbers = {
             "learning_rate": self.learning_rate > 0,
+            "head_learning_rate": self.head_learning_rate is None or self.head_learning_rate > 0,
             "weight_decay": self.weight_decay >= 0,
             "warmup": 0 <= self.warmup < 1,
             "final_factor": 0 < self.final_factor <= 1,

@@ -182,7 +182,7 @@ class Training:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         if not self.parameters:
             raise TrainingError(f"no weight of the model can move in the {self.phase.name} phase: all are frozen")
-        raw = optimizers.make(self.config, self.parameters)
+        raw = optimizers.make(self.config, self.parameters, head=self.phase.head is not None)
         self.wrapped = self.accelerator.prepare_model(self.model)
         # accelerate's optimiser costs 140 µs a step and is needed only where gradients are scaled (fp16).
         scaled = self.accelerator.scaler is not None

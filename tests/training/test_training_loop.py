@@ -135,6 +135,14 @@ def test_the_head_is_trained_alone_first_and_then_everything():
     assert all(p.requires_grad for p in net.parameters())
 
 
+def test_the_head_phase_can_have_a_learning_rate_of_its_own():
+    settings = {"head": "5", "head_epochs": 1, "epochs": 1, "learning_rate": 1e-4, "schedule": "constant"}
+    run = Training(small.config(head_learning_rate=1e-2, **settings)).run()
+    assert [row["learning_rate"] for row in run.history] == [1e-2, 1e-4]
+    run = Training(small.config(**settings)).run()
+    assert [row["learning_rate"] for row in run.history] == [1e-4, 1e-4]
+
+
 def test_what_the_user_froze_stays_frozen():
     net = small.net()
     net[0].requires_grad_(False)
