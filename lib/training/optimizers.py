@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 def make(config: "TrainingConfig", parameters: list[nn.Parameter], head: bool = False) -> torch.optim.Optimizer:
     """The optimiser for these parameters. Weight decay is L2 for adam and sgd, decoupled for adamw.
 
-    `head`: it is the head-only phase, which may have a learning rate of its own. The fused form does all parameters in one call, which on small networks takes a third of the time.
+    `head`: it is the head-only phase, which may have a learning rate of its own. The fused form does all
+    parameters in one call, which on small networks takes a third of the time.
     """
     if callable(config.optimizer):
         return config.optimizer(parameters)
