@@ -8,8 +8,11 @@ run can go on from any of them. How a batch is fetched, fastest way first:
   holds items, to be collated;
 - any other: item by item, then collated.
 
-A *loader* has `__iter__` and `__len__` and gives ready-made batches. Its order can only be a function of the seed
-because the random generators are seeded before each of its epochs (also its own `generator`, and through
+A loader whose `batch_sampler` has `batches(epoch)`, a list of index arrays (`lib.batching.MultiDataLoader`), is read
+the same way: its dataset, its `collate_fn`, and the sampler's batches, which depend on the sampler's own seed.
+
+Any other *loader* has `__iter__` and `__len__` and gives ready-made batches. Its order can only be a function of the
+seed because the random generators are seeded before each of its epochs (also its own `generator`, and through
 `set_epoch(epoch)` where it has one), and it is resumed by passing over the batches already used. With several
 processes each reads all of it and keeps its share.
 """
@@ -58,22 +61,26 @@ def batches_of(
         ) from None
     if length == 0:
         raise TrainingError(f"the {name} data is empty")
+    sampler = getattr(data, "batch_sampler", None)
+    if callable(getattr(sampler, "batches", None)):
+        workers = workers or data.num_workers
+        return IndexedBatches(data.dataset, name, sampler, data.collate_fn, workers, seed, rank, world)
     if hasattr(data, "__getitem__"):
-        return IndexedBatches(data, name, batch_size, shuffle, collate, workers, seed, rank, world)
+        plan = _Equal(length, batch_size, seed if shuffle else None)
+        return IndexedBatches(data, name, plan, collate, workers, seed, rank, world)
     if not hasattr(data, "__iter__"):
         raise TrainingError(f"the {name} data is neither a Dataset nor a loader of batches: {type(data).__name__}")
     return LoadedBatches(data, name, seed, rank, world)
 
 
 class IndexedBatches:
-    """Batches of a dataset's indices."""
+    """Batches of a dataset's indices, as `plan.batches(epoch)` lists them; `len(plan)` of them in each epoch."""
 
     def __init__(
         self,
         data: object,
         name: str,
-        batch_size: int,
-        shuffle: bool,
+        plan: object,
         collate: Callable | None,
         workers: int,
         seed: int,
@@ -81,20 +88,16 @@ class IndexedBatches:
         world: int,
     ) -> None:
         self.fetch = Fetcher(data, name, collate)
-        self.name, self.n, self.batch_size, self.shuffle, self.workers = name, len(data), batch_size, shuffle, workers
+        self.name, self.plan, self.workers = name, plan, workers
         self.seed, self.rank, self.world = seed, rank, world
 
     def __len__(self) -> int:
-        return -(-self.n // self.batch_size)
+        return len(self.plan)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """This process's shares of the batches of an epoch, from batch number `start`."""
-        order = np.arange(self.n)
-        if self.shuffle:
-            order = np.random.default_rng((self.seed, epoch)).permutation(self.n)
         shares = []
-        for number in range(start, len(self)):
-            batch = order[number * self.batch_size : (number + 1) * self.batch_size]
+        for number, batch in enumerate(self.plan.batches(epoch)[start:], start):
             share, items = _share(batch, self.rank, self.world)
             shares.append((number, torch.from_numpy(share), torch.from_numpy(items), len(batch)))
         if self.workers:
@@ -113,6 +116,22 @@ class IndexedBatches:
             fetched = (self.fetch(share) for _, share, _, _ in shares)
         for (number, _, items, size), (inputs, target) in zip(shares, fetched, strict=True):
             yield Batch(number, inputs, target, items, size)
+
+
+class _Equal:
+    """Batches of equal size, the last one smaller; in the data's order where there is no seed."""
+
+    def __init__(self, n: int, batch_size: int, seed: int | None) -> None:
+        self.n, self.batch_size, self.seed = n, batch_size, seed
+
+    def __len__(self) -> int:
+        return -(-self.n // self.batch_size)
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        order = np.arange(self.n)
+        if self.seed is not None:
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.n)
+        return [order[start : start + self.batch_size] for start in range(0, self.n, self.batch_size)]
 
 
 class LoadedBatches:

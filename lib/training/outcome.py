@@ -104,11 +104,9 @@ class Collected:
         return {name: [_joined(getattr(self, name))] if self.items else [] for name in FIELDS}
 
     def gather(self, training: "Training") -> Outcome:
-        """The samples of all processes, each once, in the order of their item numbers when there are several."""
+        """The samples of all processes, each once, in the order of their item numbers."""
         accelerator, soft = training.accelerator, training.config.loss is None
         parts = [_joined(getattr(self, name)) for name in FIELDS]
-        if accelerator.num_processes == 1:
-            return Outcome(*(None if x is None else x.cpu() for x in parts), soft)
         items = _everyone(parts[0], accelerator, pad=NOBODY)
         real = torch.nonzero(items != NOBODY)[:, 0]
         order = real[items[real].argsort(stable=True)]

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from lib.batching import LengthBatches, MultiDataLoader
 from lib.training import Callback, Training, TrainingConfig
 
 FEATURES = 6
@@ -78,6 +79,46 @@ class Buckets:
             yield x + 0.3 * torch.randn(x.shape), y
 
 
+def of_similar_length(data: Dataset) -> DataLoader:
+    """A loader that is read by item numbers, as if the items were the longer the later they come."""
+    return DataLoader(data, batch_sampler=LengthBatches(range(1, len(data) + 1), 16))
+
+
+class Sequences(Dataset):
+    """Sequences of 3 to 9 steps, whose class is the sign of their sum; `made` lists what was asked for."""
+
+    def __init__(self, n: int = 60, seed: int = 0) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.lengths = torch.randint(3, 10, (n,), generator=generator).tolist()
+        self.items = [torch.randn(k, 2, generator=generator) for k in self.lengths]
+        self.made = []
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, i: int) -> tuple:
+        self.made.append(i)
+        return self.items[i], int(self.items[i].sum() > 0)
+
+
+class MeanNet(nn.Module):
+    """Averages the real steps of a sequence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = nn.Linear(2, 1)
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return self.linear(x.sum(1) / lengths[:, None])
+
+
+def sequences_config(data: Sequences, **changes) -> TrainingConfig:
+    """Trains on sequences of similar length; 8 batches an epoch."""
+    loader = MultiDataLoader(data, data.lengths, 8, seed=1)
+    return config(**{"model": MeanNet(), "train": loader, "validation": None} | changes)
+
+
 def config(case: str = "plain", **changes) -> TrainingConfig:
     """A configuration by name, everything random in it except for "plain"."""
     train = tensors(100)
@@ -95,11 +136,13 @@ def config(case: str = "plain", **changes) -> TrainingConfig:
         train = DataLoader(Noisy(train), batch_size=16, shuffle=True)
     elif case == "buckets":
         train = Buckets(train)
+    elif case == "lengths":
+        train = of_similar_length(Noisy(train))
     settings |= changes
     return TrainingConfig(**{"model": net(dropout=settings.pop("dropout", 0.0)), "train": train} | settings)
 
 
-CASES = ("noisy", "batches", "workers", "loader", "buckets")
+CASES = ("noisy", "batches", "workers", "loader", "buckets", "lengths")
 KILLED = ("batches", "workers", "buckets")
 
 
@@ -141,6 +184,7 @@ SHARED = {
     "plain": {"show": "lines"},
     "accumulated": {"accumulate_to": 40, "class_weights": [1, 3], "clip_norm": 0.1, "head": "5", "head_epochs": 1},
     "loader": {"train": DataLoader(tensors(100), batch_size=16, shuffle=True), "class_weights": "balanced"},
+    "lengths": {"train": of_similar_length(tensors(100)), "validation": of_similar_length(tensors(40, seed=1))},
     "classes": {"train": tensors(100, 4), "validation": tensors(40, 4, seed=1)},
 }
 

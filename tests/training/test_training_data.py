@@ -7,7 +7,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
 
+from lib.batching import MultiDataLoader
 from lib.training import Callback, Training, TrainingConfig, TrainingError
+from lib.training.batches import batches_of
 
 
 class Items(Dataset):
@@ -151,6 +153,55 @@ def test_collate_makes_batches_of_items_of_different_length():
 
     run = Training(small.config(model=Net(), train=items, validation=items, collate=padded)).run()
     assert run.predict(items).shape == (30, 1)
+
+
+def test_a_loader_with_planned_batches_is_trained_on_in_those_batches():
+    data = small.Sequences()
+    numbers = []
+
+    class Watch(Callback):
+        def after_batch(self, training):
+            numbers.append(training.batch.items.tolist())
+
+    config = small.sequences_config(data, callbacks=[Watch()], epochs=2)
+    Training(config).run()
+    planned = [batch.tolist() for epoch in range(2) for batch in config.train.batch_sampler.batches(epoch)]
+    assert numbers == planned
+
+
+def test_a_loader_with_planned_batches_gives_results_in_the_order_of_its_dataset():
+    data = small.Sequences(seed=1)
+    loader = MultiDataLoader(data, data.lengths, 7)
+    run = Training(small.sequences_config(small.Sequences(), validation=loader, epochs=1)).run()
+    one_by_one = [run.model(x[None], torch.tensor([len(x)])).item() for x, _ in data]
+    np.testing.assert_allclose(run.predict(loader)[:, 0], one_by_one, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(run.validated.labels, [y for _, y in data])
+    report = run.item_errors(loader)
+    assert list(report["target"]) == [data[i][1] for i in report["item"]]
+    assert sorted(report["item"]) == list(range(60))
+
+
+def test_a_loader_with_planned_batches_resumes_bit_by_bit_without_making_what_was_used(tmp_path):
+    whole = small.outcome(Training(small.sequences_config(small.Sequences())).run())
+    stop = [small.StopAt(12, small.interrupt)]
+    checkpoints = {"folder": tmp_path, "checkpoint_steps": 1}
+    with pytest.raises(small.Interrupted):
+        Training(small.sequences_config(small.Sequences(), callbacks=stop, **checkpoints)).run()
+    data = small.Sequences()
+    run = Training(small.sequences_config(data, callbacks=[small.StopAt(0, small.interrupt)], **checkpoints)).run()
+    assert small.outcome(run) == whole
+    plan = run.config.train.batch_sampler.batches
+    # The batch in which it was interrupted came after the last checkpoint, so it is done again.
+    assert data.made == [i for batch in [*plan(1)[3:], *plan(2), *plan(3)] for i in batch]
+
+
+def test_a_loader_with_planned_batches_fetches_them_with_its_own_workers():
+    data = small.Sequences()
+    alone = Training(small.sequences_config(data, epochs=1)).run()
+    loader = MultiDataLoader(data, data.lengths, 8, seed=1, num_workers=1)
+    assert batches_of(loader, "training", batch_size=1).workers == 1
+    helped = Training(small.sequences_config(data, train=loader, epochs=1)).run()
+    assert small.outcome(helped) == small.outcome(alone)
 
 
 def test_predictions_come_in_the_order_of_the_data_and_without_dropout():
