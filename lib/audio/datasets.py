@@ -11,7 +11,7 @@ An item is `(*sequences, target)`: float32 sequences with time first, and a floa
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +63,7 @@ class Spectrograms(Dataset):
     Raises
     ------
     ValueError
-        A spectrogram is empty, holds NaN or is silent (one number throughout), they differ in bands, or there are not
-        as many targets; the error says which.
+        A spectrogram is empty, holds NaN, is silent (one number throughout) or differs in bands, or targets lack.
     """
 
     def __init__(
@@ -146,14 +145,16 @@ class Waves(Dataset):
             raise ValueError(f"signal {i} has {len(wave)} samples, its length was said to be {self.lengths[i]}")
         mean, sd = self.mean, self.sd
         if mean is None:
-            mean, sd = wave.mean(dtype=np.float64), wave.std(dtype=np.float64)
-            if sd == 0:
+            if wave.min() == wave.max():
                 raise ValueError(f"signal {i} is silent: it can't be normalised, leave it out")
-        return torch.from_numpy(((wave - mean) / sd).astype(np.float32)), self.targets[i]
+            mean, sd = float(wave.mean()), float(wave.std())
+        return torch.from_numpy(wave).sub(mean).div_(sd), self.targets[i]
 
 
 class KeptFeatures(Dataset):
     """What a frozen network makes of each wave, computed once and kept on disk: items `(x (steps, channels), target)`.
+
+    >>> kept = KeptFeatures(waves, model.extract, model.network.feature_extractor)     # of a Wav2Vec2Classifier
 
     Every item has a file of its own in the cache, float16, found by a hash of the network's weights and of the wave. So
     what was interrupted goes on where it was, another split or run of the same recordings finds its features, and
@@ -163,33 +164,39 @@ class KeptFeatures(Dataset):
     Parameters
     ----------
     waves : items `(wave (samples,), target)`, with `targets`; usually a `Waves`.
-    extractor : waves (1, samples) → features (1, steps, channels). Runs in eval mode, on the device its weights are
-        on.
+    extract : waves (1, samples) and lengths (1,) → features (1, steps, channels) and steps (1,).
+    network : the frozen part that `extract` runs, as `Wav2Vec2Classifier.extract` runs `network.feature_extractor`:
+        its weights are in the key, it is put in eval mode meanwhile, and the waves go to its device.
     keys : (n,) text that stands for each wave, its normalisation included, where reading all of them only to
         hash them would take too long. None: the wave's own hash.
 
     Raises
     ------
     ValueError
-        The extractor gives another shape, or values that are not finite in float16.
+        `extract` gives another shape, or values that are not finite in float16.
     DataError
         The cache can't be written to.
     """
 
-    def __init__(self, waves: Dataset, extractor: nn.Module, keys: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        waves: Dataset,
+        extract: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+        network: nn.Module,
+        keys: Sequence[str] | None = None,
+    ) -> None:
         if keys is not None and len(keys) != len(waves):
             raise ValueError(f"{len(waves)} waves need as many keys, got {len(keys)}")
         self.targets = waves.targets
-        folder = cache_folder() / ".features" / weights_hash(extractor)
+        folder = cache_folder() / ".features" / weights_hash(network)
         self.files, lengths = [], []
         for i in bar(iterable=range(len(waves)), desc="features", unit="clip"):
-            wave = waves[i][0] if keys is None else None
-            content = keys[i].encode() if wave is None else wave.numpy().tobytes()
+            content = keys[i].encode() if keys is not None else waves[i][0].numpy().tobytes()
             name = hashlib.sha256(content).hexdigest()[:32]
             file = folder / name[:2] / f"{name}.npy"
             features = _read(file)
             if features is None:
-                features = _extracted(extractor, waves[i][0] if wave is None else wave, i)
+                features = _extracted(extract, network, waves[i][0], i)
                 _write(file, features)
             self.files.append(file)
             lengths.append(len(features))
@@ -199,7 +206,7 @@ class KeptFeatures(Dataset):
         return len(self.files)
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.from_numpy(np.load(self.files[i]).astype(np.float32)), self.targets[i]
+        return torch.from_numpy(np.load(self.files[i])).float(), self.targets[i]
 
 
 class Paired(Dataset):
@@ -251,18 +258,17 @@ def _normal(mean: float, sd: float) -> float:
     return float(mean)
 
 
-def _extracted(extractor: nn.Module, wave: torch.Tensor, number: int) -> np.ndarray:
+def _extracted(extract: Callable, network: nn.Module, wave: torch.Tensor, number: int) -> np.ndarray:
     """(steps, channels) float16 of one wave."""
-    weight = next(extractor.parameters(), wave)
-    modes = [(module, module.training) for module in extractor.modules()]
-    extractor.eval()
+    device = next(network.parameters(), wave).device
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
     with torch.no_grad():
-        features = extractor(wave[None].to(weight.device))
+        features, _ = extract(wave[None].to(device), torch.tensor([len(wave)], device=device))
     for module, training in modes:  # not `train()`, which would wake a part that was left in eval mode
         module.training = training
-    if not isinstance(features, torch.Tensor) or features.ndim != 3 or len(features) != 1 or features.numel() == 0:
-        found = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
-        raise ValueError(f"the extractor must give (1, steps, channels), of wave {number} it gave {found}")
+    if features.ndim != 3 or len(features) != 1 or features.numel() == 0:
+        raise ValueError(f"extract must give (1, steps, channels), of wave {number} it gave {tuple(features.shape)}")
     features = features[0].to("cpu", torch.float16)
     if not torch.isfinite(features).all():
         raise ValueError(f"the features of wave {number} are not finite in float16")

@@ -30,9 +30,14 @@ class Extractor(nn.Module):
         self.layers = nn.Sequential(nn.Conv1d(1, 8, 10, 5), nn.GELU(), nn.Dropout(0.5), nn.Conv1d(8, 16, 8, 64))
         self.asked = []
 
-    def forward(self, waves):
+    def forward(self, waves, lengths):
         self.asked.append(waves.shape[1])
-        return self.layers(waves[:, None]).transpose(1, 2)
+        features = self.layers(waves[:, None]).transpose(1, 2)
+        return features, torch.full_like(lengths, features.shape[1])
+
+
+def kept(waves, extractor, keys=None):
+    return KeptFeatures(waves, extractor, extractor, keys)
 
 
 TARGETS = [0, 1, 1, 0, 1, 0]
@@ -173,13 +178,13 @@ def test_waves_that_cannot_be_used_are_named():
 def test_features_are_the_networks_in_eval_mode_up_to_half_precision():
     extractor = Extractor().train()
     waves = Waves(signals(), TARGETS)
-    data = KeptFeatures(waves, extractor)
+    data = kept(waves, extractor)
     assert extractor.training  # left as it was
     extractor.eval()
     for i in range(6):
         x, target = data[i]
         with torch.no_grad():
-            expected = extractor(waves[i][0][None])[0]
+            expected = extractor(waves[i][0][None], torch.tensor([1]))[0][0]
         assert x.dtype == torch.float32
         assert x.shape == (data.lengths[i], 16) == expected.shape
         torch.testing.assert_close(x, expected, rtol=1e-3, atol=1e-4)
@@ -189,54 +194,54 @@ def test_features_are_the_networks_in_eval_mode_up_to_half_precision():
 def test_a_part_that_was_left_in_eval_mode_stays_so():
     extractor = Extractor().train()
     extractor.layers[2].eval()
-    KeptFeatures(Waves(signals(), TARGETS), extractor)
+    kept(Waves(signals(), TARGETS), extractor)
     assert extractor.training
     assert not extractor.layers[2].training
 
 
 def test_features_are_computed_once_for_any_selection_of_the_recordings():
-    KeptFeatures(Waves(signals(), TARGETS), Extractor())
+    kept(Waves(signals(), TARGETS), Extractor())
     again = Extractor()
-    chosen = KeptFeatures(Waves(signals()[::-2], TARGETS[::-2]), again)
+    chosen = kept(Waves(signals()[::-2], TARGETS[::-2]), again)
     assert again.asked == []
-    assert chosen.lengths.tolist() == KeptFeatures(Waves(signals(), TARGETS), again).lengths[::-2].tolist()
+    assert chosen.lengths.tolist() == kept(Waves(signals(), TARGETS), again).lengths[::-2].tolist()
 
 
 def test_other_weights_or_another_normalisation_are_computed_anew():
-    KeptFeatures(Waves(signals(), TARGETS), Extractor())
+    kept(Waves(signals(), TARGETS), Extractor())
     for extractor, waves in [
         (Extractor(seed=1), Waves(signals(), TARGETS)),
         (Extractor(), Waves(signals(), TARGETS, 0.0, 0.1)),
     ]:
-        KeptFeatures(waves, extractor)
+        kept(waves, extractor)
         assert len(extractor.asked) == 6
 
 
 def test_what_was_interrupted_goes_on_where_it_was():
     class Interrupted(Extractor):
-        def forward(self, waves):
+        def forward(self, waves, lengths):
             if len(self.asked) == 4:
                 raise KeyboardInterrupt
-            return super().forward(waves)
+            return super().forward(waves, lengths)
 
     Interrupted.__name__ = "Extractor"  # the same network, as far as its printed form goes
     with pytest.raises(KeyboardInterrupt):
-        KeptFeatures(Waves(signals(), TARGETS), Interrupted())
+        kept(Waves(signals(), TARGETS), Interrupted())
     rest = Extractor()
-    data = KeptFeatures(Waves(signals(), TARGETS), rest)
+    data = kept(Waves(signals(), TARGETS), rest)
     assert len(rest.asked) == 2
     fresh = Extractor()
-    assert data.lengths.tolist() == [len(fresh(torch.zeros(1, len(s)))[0]) for s in signals()]
+    assert data.lengths.tolist() == [fresh(torch.zeros(1, len(s)), torch.tensor([1]))[0].shape[1] for s in signals()]
 
 
 def test_a_damaged_file_is_made_again(cache):
     waves = Waves(signals(), TARGETS)
-    before = [x.clone() for x, _ in KeptFeatures(waves, Extractor())]
+    before = [x.clone() for x, _ in kept(waves, Extractor())]
     first, second, *_ = sorted(cache.rglob("*.npy"))
     first.write_bytes(first.read_bytes()[:-40])
     second.write_bytes(b"")
     again = Extractor()
-    data = KeptFeatures(waves, again)
+    data = kept(waves, again)
     assert len(again.asked) == 2
     assert all(torch.equal(a, b) for a, (b, _) in zip(before, data, strict=True))
     assert not list(cache.rglob(".*tmp*")), "no temporary file is left"
@@ -248,34 +253,34 @@ def test_keys_spare_the_reading_of_the_waves():
             raise AssertionError("read")
 
     keys = [f"set-1 clip-{i}" for i in range(6)]
-    made = KeptFeatures(Waves(signals(), TARGETS), Extractor(), keys)
-    found = KeptFeatures(Unread(signals(), TARGETS), Extractor(), keys)
+    made = kept(Waves(signals(), TARGETS), Extractor(), keys)
+    found = kept(Unread(signals(), TARGETS), Extractor(), keys)
     assert found.lengths.tolist() == made.lengths.tolist()
     assert torch.equal(found[4][0], made[4][0])
     with pytest.raises(ValueError, match="as many keys"):
-        KeptFeatures(Waves(signals(), TARGETS), Extractor(), keys[:-1])
+        kept(Waves(signals(), TARGETS), Extractor(), keys[:-1])
 
 
 def test_an_extractor_of_another_form_is_refused():
     class Flat(nn.Module):
-        def forward(self, waves):
-            return waves
+        def forward(self, waves, lengths):
+            return waves, lengths
 
     class Huge(nn.Module):
-        def forward(self, waves):
-            return waves[..., None] * 1e6
+        def forward(self, waves, lengths):
+            return waves[..., None] * 1e6, lengths
 
     with pytest.raises(ValueError, match=r"\(1, steps, channels\), of wave 0 it gave \(1, "):
-        KeptFeatures(Waves(signals(), TARGETS), Flat())
+        kept(Waves(signals(), TARGETS), Flat())
     with pytest.raises(ValueError, match="not finite in float16"):
-        KeptFeatures(Waves(signals(), TARGETS), Huge())
+        kept(Waves(signals(), TARGETS), Huge())
 
 
 def test_a_cache_that_cannot_be_written_to_is_named(cache):
     cache.parent.mkdir(exist_ok=True)
     cache.write_text("a file where a folder should be")
     with pytest.raises(DataError, match="NOTES_CACHE"):
-        KeptFeatures(Waves(signals(), TARGETS), Extractor())
+        kept(Waves(signals(), TARGETS), Extractor())
 
 
 def test_the_hash_of_a_network_follows_its_weights_and_its_form():
@@ -294,7 +299,7 @@ def test_the_hash_of_a_network_follows_its_weights_and_its_form():
 def test_a_pair_has_the_sequences_of_both_and_one_target():
     x = log_mels(signals())
     spectrograms = Spectrograms(x, TARGETS, *mean_and_sd(x))
-    features = KeptFeatures(Waves(signals(), TARGETS), Extractor())
+    features = kept(Waves(signals(), TARGETS), Extractor())
     data = Paired(spectrograms, features)
     a, b, target = data[4]
     assert torch.equal(a, spectrograms[4][0])
