@@ -9,6 +9,8 @@ from lib.publish.project import ROOT
 MODULES = sorted((ROOT / "lib").rglob("*.py"))
 MAY_IMPORT = {
     "data": (),
+    "audio": ("lib.data",),
+    "batching": (),
     "ecg": (),
     "models": (),
     "training": (),

@@ -117,12 +117,27 @@ def two_rhythms() -> str:
     return svg(800, 450, "A regular and an irregular ECG above a chain of cells", *shapes)
 
 
+def calm_and_excited() -> str:
+    """A voice that grows from calm to excited above a row of dots: for the report on active emotions."""
+    shapes = []
+    for k in range(72):
+        place = k / 71
+        half = 8 + (16 + 110 * place**2) * abs(math.sin(0.55 * k) * math.cos(0.21 * k + 1))
+        shapes.append(bar(46 + 10 * k, 180, half, 6, ORANGE if place > 0.6 else TEAL))
+    for k in range(8):
+        colour = ORANGE if k >= 4 else TEAL
+        fill = colour if k >= 4 else "none"
+        shapes.append(f'<circle cx="{134 + 76 * k}" cy="385" r="20" fill="{fill}" stroke="{colour}" stroke-width="5"/>')
+    return svg(800, 450, "A calm waveform that grows into an excited one, above eight dots", *shapes)
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
     "blog/images/checked_numbers.svg": checked_numbers,
     "notebooks/ecg_lstm/two_rhythms.svg": two_rhythms,
     "notebooks/start_here/two_shares.svg": two_shares,
+    "projects/images/emotional_speech_detection.svg": calm_and_excited,
 }
 
 
