@@ -148,7 +148,7 @@ class Waves(Dataset):
             if wave.min() == wave.max():
                 raise ValueError(f"signal {i} is silent: it can't be normalised, leave it out")
             mean, sd = float(wave.mean()), float(wave.std())
-        return torch.from_numpy(wave).sub(mean).div_(sd), self.targets[i]
+        return torch.from_numpy((wave - mean) / sd), self.targets[i]
 
 
 class KeptFeatures(Dataset):

@@ -137,6 +137,19 @@ def test_a_wave_is_normalised_by_its_own_clip_or_by_the_set():
     torch.testing.assert_close(of_set, ((torch.from_numpy(signals()[0]) / 32768) - mean) / sd)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [np.int16, np.float32, np.float64])
+def test_recordings_that_must_not_be_written_to_are_only_read(kind):
+    locked = [s.astype(kind) for s in signals()]
+    for signal in locked:
+        signal.flags.writeable = False  # as those are that lie in a file mapped into memory
+    x, _ = Waves(locked, TARGETS)[0]
+    assert x.dtype == torch.float32
+    x.zero_()
+    assert locked[0].any()
+    assert len(log_mels(locked)) == 6
+
+
 def test_known_lengths_spare_the_reading_of_lazy_signals():
     class Lazy:
         read = 0
