@@ -131,10 +131,28 @@ def calm_and_excited() -> str:
     return svg(800, 450, "A calm waveform that grows into an excited one, above eight dots", *shapes)
 
 
+def gradient_accumulation() -> str:
+    """Three small stacks of bars that add up to one tall bar: for the post on gradient accumulation."""
+    shapes = [line([(90, 390), (710, 390)], GREY, 3)]
+    colours, heights = (TEAL, ORANGE, GREY), (70, 130, 95)
+    base = 390.0
+    for number, (colour, height) in enumerate(zip(colours, heights, strict=True)):
+        left = 120 + 115 * number
+        for x, y, width in ((left, 390.0, 80), (560.0, base, 110)):
+            box = f'x="{x:.0f}" y="{y - height:.0f}" width="{width}" height="{height - 4}" rx="8"'
+            shapes.append(f'<rect {box} fill="{colour}" opacity="0.75"/>')
+        base -= height
+    shapes += [line([(478, 240), (522, 240)], GREY, 8), line([(478, 262), (522, 262)], GREY, 8)]
+    for x in (217.5, 332.5):
+        shapes += [line([(x - 11, 360), (x + 11, 360)], GREY, 6), line([(x, 349), (x, 371)], GREY, 6)]
+    return svg(800, 450, "Three small bars that add up to one tall bar", *shapes)
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
     "blog/images/checked_numbers.svg": checked_numbers,
+    "blog/images/gradient_accumulation.svg": gradient_accumulation,
     "notebooks/ecg_lstm/two_rhythms.svg": two_rhythms,
     "notebooks/start_here/two_shares.svg": two_shares,
     "projects/images/emotional_speech_detection.svg": calm_and_excited,
