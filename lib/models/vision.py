@@ -132,14 +132,10 @@ class SpectrogramConvNeXt(nn.Module):
         """(B, T, bands) and (B,) frames of each → (B, width)."""
         frames = math.ceil(x.shape[1] / STRIDE) * STRIDE
         x, lengths = as_image(x, lengths, self.bands, frames)
-        for i, stage in enumerate(self.stages):
-            if i == 0:
-                x, stride = self.stem(x), self.stem[0].stride[1]
-            elif isinstance(stage.downsample, nn.Sequential):
-                # The norm makes its bias out of zeros, so masked again before the convolution.
-                norm, convolution = stage.downsample
-                x, stride = convolution(inside(norm(x), lengths)), convolution.stride[1]
-            lengths = strided(lengths, stride)
+        x, lengths = self.stem(x), strided(lengths, self.stem[0].stride[1])
+        for stage in self.stages:
+            if isinstance(stage.downsample, nn.Sequential):  # all but the first
+                x, lengths = stage.downsample(inside(x, lengths)), strided(lengths, 2)
             for block in stage.blocks:
                 x = block(inside(x, lengths))
         vector = masked_mean(x.mean(2).transpose(1, 2), lengths)

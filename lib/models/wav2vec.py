@@ -110,8 +110,6 @@ class Wav2Vec2Classifier(nn.Module):
         if int(steps.min()) < 1:
             raise ValueError(f"an item of {int(lengths.min())} samples is too short for one step; 400 are needed")
         cnn = self.network.feature_extractor
-        # transformers marks the wave itself as needing a gradient, which must not reach the caller's tensor.
-        waves = waves.detach()
         with torch.no_grad() if self.freeze_cnn else nullcontext():
             if self.config.feat_extract_norm != "group":
                 features = cnn(waves[:, : int(lengths.max())]).transpose(1, 2)
@@ -138,7 +136,7 @@ class Wav2Vec2Classifier(nn.Module):
             x = nn.functional.pad(x, (0, 0, 0, short))
         mask = length_mask(lengths, x.shape[1])
         # What Wav2Vec2Model.forward does after its convolutions; that method takes nothing but waves.
-        hidden, _ = self.network.feature_projection(x.masked_fill(~mask[..., None], 0))
+        hidden, _ = self.network.feature_projection(x)
         hidden = self.network._mask_hidden_states(hidden, attention_mask=mask)
         return masked_mean(self.network.encoder(hidden, attention_mask=mask).last_hidden_state, lengths)
 

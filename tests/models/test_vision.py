@@ -136,6 +136,21 @@ def test_an_item_longer_than_the_vit_is_cut_and_the_end_has_no_influence():
 
 
 @torch.no_grad()
+def test_patches_of_nothing_but_padding_are_not_attended_to():
+    torch.manual_seed(0)
+    model, (x, lengths) = disturbed(vit()).eval(), spectrograms(torch.tensor([100, 60, 33]))
+    before, positions = model(x, lengths), model.network.pos_embed[0, 2:].view(4, 7, -1)
+    positions[:, 4:] += torch.randn(24)  # the patches from frame 64 on
+    changed = (model(x, lengths) - before).abs().flatten()
+    assert changed[0] > 1e-2
+    assert changed[1:].max() < 1e-6
+    positions[:, 3] += torch.randn(24)  # those from frame 48 on
+    changed = (model(x, lengths) - before).abs().flatten()
+    assert changed[1] > 1e-3
+    assert changed[2] < 1e-6
+
+
+@torch.no_grad()
 def test_the_logit_is_the_mean_of_both_heads():
     model, (x, lengths) = disturbed(vit()).eval(), spectrograms()
     first, second = model.tokens(x, lengths).unbind(1)
