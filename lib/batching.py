@@ -248,8 +248,9 @@ class Prefetched(Dataset):
         if not 0 <= fraction <= 1:
             raise ValueError(f"fraction must be from 0 to 1, got {fraction!r}")
         self.dataset, self.kept = dataset, []
-        if hasattr(dataset, "targets"):  # which lib.training counts without making the items
-            self.targets = dataset.targets
+        for name in ("targets", "lengths"):  # which tell of all items without making them
+            if hasattr(dataset, name):
+                setattr(self, name, getattr(dataset, name))
         from tqdm import tqdm
 
         numbers = range(round(fraction * len(dataset)))

@@ -326,6 +326,7 @@ def test_a_kept_item_is_made_once_and_is_the_same(fraction, kept, capsys):
     assert data.made == list(range(kept)) + [i for i in (0, 9, 0, 9, 9) if i >= kept]
     assert len(held) == 10
     assert held.targets is data.targets
+    assert held.lengths is data.lengths
     assert len(list(held)) == 10  # ends after the last item
     assert capsys.readouterr().err == ""  # nobody watches
 

@@ -148,10 +148,29 @@ def gradient_accumulation() -> str:
     return svg(800, 450, "Three small bars that add up to one tall bar", *shapes)
 
 
+def variable_length() -> str:
+    """Bars of three lengths, each kind in a frame of its own: for the post on variable-length data."""
+    shapes = []
+    for top, lengths, colour in (
+        (62, (236, 250, 244), TEAL),
+        (182, (596, 610, 588), ORANGE),
+        (302, (402, 388, 410), TEAL),
+    ):
+        shapes.append(
+            f'<rect x="80" y="{top - 14}" width="{max(lengths) + 28}" height="100" rx="10" fill="none" '
+            f'stroke="{GREY}" stroke-width="4"/>'
+        )
+        for row, length in enumerate(lengths):
+            box = f'x="94" y="{top + 27 * row}" width="{length}" height="18"'
+            shapes.append(f'<rect {box} rx="9" fill="{colour}"/>')
+    return svg(800, 450, "Bars of different length in three frames, each with bars of nearly one length", *shapes)
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
     "blog/images/checked_numbers.svg": checked_numbers,
+    "blog/images/variable_length.svg": variable_length,
     "blog/images/gradient_accumulation.svg": gradient_accumulation,
     "notebooks/ecg_lstm/two_rhythms.svg": two_rhythms,
     "notebooks/start_here/two_shares.svg": two_shares,
