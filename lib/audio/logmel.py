@@ -89,15 +89,18 @@ class LogMel(nn.Module):
         if lengths.shape != waves.shape[:1] or lengths.min() < 1 or lengths.max() > samples:
             raise ValueError(f"lengths must be {len(waves)} numbers from 1 to {samples}, got {lengths.tolist()}")
         behind = torch.arange(samples, device=waves.device) >= lengths[:, None]
-        waves = waves.float().masked_fill(behind, 0)
+        spectrograms = self.whole(waves.float().masked_fill(behind, 0))
         frames = lengths // self.hop + 1
-        spectra = self.stft(waves)
-        # Squares and sum: torchaudio's own `power=2` takes the root first and is four times slower at it.
-        power = spectra.real.square().addcmul_(spectra.imag, spectra.imag)
-        spectrograms = self.decibel(self.mel(power)).transpose(1, 2).contiguous()
         # A window reaches half its width past the end; those frames are none of the item's.
         beyond = torch.arange(spectrograms.shape[1], device=waves.device) >= frames[:, None]
         return spectrograms.masked_fill_(beyond[:, :, None], -100.0), frames
+
+    def whole(self, waves: torch.Tensor) -> torch.Tensor:
+        """(B, samples) float32 → (B, samples // hop + 1, bands) dB, all of it, padding included."""
+        spectra = self.stft(waves)
+        # Squares and sum: torchaudio's own `power=2` takes the root first and is four times slower at it.
+        power = spectra.real.square().addcmul_(spectra.imag, spectra.imag)
+        return self.decibel(self.mel(power)).transpose(1, 2).contiguous()
 
 
 def log_mels(
@@ -128,13 +131,12 @@ def log_mels(
             waves = [as_float(signals[i], f"signal {i}") for i in range(start, stop)]
             made = [None] * len(waves)
             for group in similar_lengths(map(len, waves), most):
-                lengths = [len(waves[i]) for i in group]
-                batch = np.zeros((len(group), lengths[0]), np.float32)  # the group's longest is its first
+                batch = np.zeros((len(group), len(waves[group[0]])), np.float32)  # the group's longest is its first
                 for row, i in zip(batch, group, strict=True):
                     row[: len(waves[i])] = waves[i]
-                batch, frames = logmel(torch.from_numpy(batch).to(device), lengths)
-                for i, spectrogram, n in zip(group, batch.cpu(), frames.tolist(), strict=True):
-                    made[i] = spectrogram[:n].clone()  # a copy: a view would keep the padding alive
+                for i, spectrogram in zip(group, logmel.whole(torch.from_numpy(batch).to(device)).cpu(), strict=True):
+                    # A copy: a view would keep the padding alive.
+                    made[i] = spectrogram[: len(waves[i]) // logmel.hop + 1].clone()
                 progress.update(len(group))
             spectrograms += made
     return spectrograms
