@@ -108,9 +108,10 @@ def read_speech(path: Path, rate: int = RATE) -> "np.ndarray":
         raise _unusable(path, "holds no samples")
     if not np.isfinite(samples).all():
         raise _unusable(path, "holds values that are not numbers (NaN or infinite)")
-    if not samples.any():
+    samples = samples if exact else _as_16_bit(samples, found_rate, rate)
+    if not samples.any():  # asked of the result: channels may cancel out, or all be softer than the last bit
         raise _unusable(path, "is silent from end to end")
-    return samples if exact else _as_16_bit(samples, found_rate, rate)
+    return samples
 
 
 def _as_16_bit(samples: "np.ndarray", found: int, rate: int) -> "np.ndarray":

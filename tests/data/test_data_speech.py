@@ -72,9 +72,11 @@ def _cut(path):
         (lambda p: soundfile.write(p, tone()[:0], 16000), "holds no samples|can't be read as sound"),
         (lambda p: soundfile.write(p, 0 * tone(), 16000), "silent from end to end"),
         (lambda p: soundfile.write(p, np.zeros((900, 2), np.int16), 44100), "silent from end to end"),
+        (lambda p: soundfile.write(p, np.stack([tone(), -tone()], 1), 16000), "silent from end to end"),
+        (lambda p: soundfile.write(p, 1e-5 * tone() / 32768, 44100, subtype="PCM_24"), "silent from end to end"),
         (_cut, "is cut short|can't be read as sound"),
     ],
-    ids=["missing", "empty file", "not sound", "no samples", "silent", "silent stereo", "cut"],
+    ids=["missing", "empty file", "not sound", "no samples", "silent", "silent stereo", "opposite", "too soft", "cut"],
 )
 def test_a_useless_file_is_named_with_the_remedy(tmp_path, ending, spoil, said):
     path = tmp_path / f"s03.{ending}"
