@@ -156,6 +156,13 @@ def _told(value: object) -> str:
     name = getattr(value, "__qualname__", type(value).__qualname__)
     if hasattr(value, "__len__"):
         name += f" of {len(value)}"
+    # Other recordings of the same number, such as another fold's, must not be taken for these.
+    if isinstance(getattr(value, "targets", None), torch.Tensor):
+        name += f" (target {_fingerprint(value.targets)})"
+    sampler = getattr(value, "batch_sampler", None)
+    if callable(getattr(sampler, "batches", None)):
+        order = [item for batch in sampler.batches(0) for item in (*batch.tolist(), -1)]
+        name += f" (first epoch {_fingerprint(torch.tensor(order))})"
     return f"{name}, from {_told(value.dataset)}" if hasattr(value, "dataset") else name
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from lib.batching import MultiDataLoader
 from lib.training import Training, TrainingError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +72,40 @@ def test_a_checkpoint_of_another_configuration_is_refused_and_the_difference_nam
         with pytest.raises(TrainingError, match="another configuration") as error:
             Training(small.config(**{"folder": tmp_path, "epochs": 1} | changes)).run()
         assert named in str(error.value)
+
+
+class Labelled(torch.utils.data.Dataset):
+    """Ten points with known targets, of lengths that differ."""
+
+    def __init__(self, targets):
+        self.targets = torch.tensor(targets)
+        self.lengths = list(range(1, 11))
+
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, i):
+        return torch.ones(self.lengths[i], small.FEATURES), self.targets[i]
+
+
+def test_other_recordings_of_the_same_number_are_not_taken_for_those_of_the_checkpoint(tmp_path):
+    class Mean(nn.Linear):
+        def forward(self, x, lengths):
+            return super().forward(x.sum(1) / lengths[:, None])
+
+    def run(targets, **sampling):
+        data = Labelled(targets)
+        loader = MultiDataLoader(data, data.lengths, **{"batch_size": 4, "seed": 0} | sampling)
+        settings = {"validation": None, "monitor": "train_loss", "epochs": 1, "folder": tmp_path}
+        return Training(small.config(model=Mean(small.FEATURES, 1), train=loader, **settings)).run()
+
+    one, other = [0, 1] * 5, [1, 0] * 5
+    run(one)
+    run(one)
+    for changed in [{"targets": other}, {"targets": one, "seed": 1}, {"targets": one, "shuffle": False}]:
+        with pytest.raises(TrainingError, match="another configuration") as error:
+            run(**changed)
+        assert "train: MultiDataLoader of" in str(error.value)
 
 
 def test_how_it_is_shown_and_how_often_it_is_stored_is_no_other_configuration(tmp_path, capsys):
