@@ -166,11 +166,32 @@ def variable_length() -> str:
     return svg(800, 450, "Bars of different length in three frames, each with bars of nearly one length", *shapes)
 
 
+def vision_to_audio() -> str:
+    """A square grid of tiles and the wide, flat one it is resampled to: for the post on vision models and audio."""
+
+    def grid(left: float, top: float, rows: int, columns: int, size: float, wide: float, mark: Point) -> list[str]:
+        tiles = []
+        for r in range(rows):
+            for c in range(columns):
+                place = math.hypot((r + 0.5) / rows - mark[1], (c + 0.5) / columns - mark[0])
+                colour = ORANGE if place < 0.16 else TEAL
+                box = (
+                    f'x="{left + c * wide:.1f}" y="{top + r * size:.1f}" width="{wide - 5:.1f}" height="{size - 5:.1f}"'
+                )
+                tiles.append(f'<rect {box} rx="4" fill="{colour}" opacity="{max(0.15, 1 - 1.5 * place):.2f}"/>')
+        return tiles
+
+    shapes = grid(60, 105, 6, 6, 40, 40, (0.6, 0.4)) + grid(400, 145, 4, 8, 40, 44, (0.6, 0.4))
+    shapes += [line([(318, 225), (372, 225)], GREY, 7), line([(352, 205), (374, 225), (352, 245)], GREY, 7)]
+    return svg(800, 450, "A square grid of tiles, resampled to a wide and flat one", *shapes)
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
     "blog/images/checked_numbers.svg": checked_numbers,
     "blog/images/variable_length.svg": variable_length,
+    "blog/images/vision_to_audio.svg": vision_to_audio,
     "blog/images/gradient_accumulation.svg": gradient_accumulation,
     "notebooks/ecg_lstm/two_rhythms.svg": two_rhythms,
     "notebooks/start_here/two_shares.svg": two_shares,
