@@ -159,8 +159,8 @@ def pad_batch(items: Sequence[tuple]) -> tuple[torch.Tensor, ...]:
 
     Returns
     -------
-    (x1, lengths1[, x2, lengths2 …], target) : x (B, longest, …); lengths (B,) int64; target (B, …), whole numbers as
-    int64, fractions as float32.
+    (x1, lengths1[, x2, lengths2 …], target) : x (B, longest, …), float64 as float32; lengths (B,) int64;
+    target (B, …), whole numbers as int64, fractions as float32.
 
     Raises
     ------
@@ -183,7 +183,9 @@ def pad_batch(items: Sequence[tuple]) -> tuple[torch.Tensor, ...]:
                 f"shape otherwise; the items' shapes are {found}"
             )
         lengths = np.array([len(x) for x in parts])
-        padded = np.empty((len(parts), lengths.max(), *parts[0].shape[1:]), parts[0].dtype)
+        kind = np.result_type(*{x.dtype for x in parts})  # the first item's alone would cut the others' fractions off
+        kind = np.dtype(np.float32) if kind == np.float64 else kind
+        padded = np.empty((len(parts), lengths.max(), *parts[0].shape[1:]), kind)
         for row, x in zip(padded, parts, strict=True):
             row[: len(x)] = x
             row[len(x) :] = 0

@@ -261,6 +261,14 @@ def test_sequences_in_read_only_memory_are_padded_without_a_warning(recwarn):
     assert not recwarn.list
 
 
+def test_a_batch_of_mixed_kinds_keeps_fractions_and_is_single_precision():
+    whole, fraction = np.array([1, 2], np.int16), np.array([0.25, 0.5, 0.75])
+    x, lengths, _ = pad_batch([(whole, 0), (fraction, 1)])
+    assert x.dtype == torch.float32
+    assert x.tolist() == [[1, 2, 0], [0.25, 0.5, 0.75]]
+    assert lengths.tolist() == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("items", "message"),
     [
