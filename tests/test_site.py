@@ -10,7 +10,12 @@ from bs4 import BeautifulSoup
 
 from lib.publish.project import ROOT, pages
 
-ALIASES = {"projects/Heart_disease_project.html": "projects/heart_disease.html"}
+ALIASES = {
+    "blog/Applying_vision_models_to_audio_classification.html": "blog/applying_vision_models_to_audio.html",
+    "blog/variable_length_training.html": "blog/training_with_variable_length_data.html",
+    "projects/Emotional_speech_detection.html": "projects/emotional_speech_detection.html",
+    "projects/Heart_disease_project.html": "projects/heart_disease.html",
+}
 
 
 @pytest.fixture(scope="module")
