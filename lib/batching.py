@@ -9,13 +9,14 @@ batches are spread over the epoch so that each stretch of it has long and short 
 """
 
 import operator
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lib.data.progress import bar
 
 WORTH = 0.1  # of an average batch: the padding that a smaller batch for the longest items must save
 
@@ -253,10 +254,8 @@ class Prefetched(Dataset):
         for name in ("targets", "lengths"):  # which tell of all items without making them
             if hasattr(dataset, name):
                 setattr(self, name, getattr(dataset, name))
-        from tqdm import tqdm
-
         numbers = range(round(fraction * len(dataset)))
-        for number in tqdm(numbers, desc="prefetch", unit=" items", leave=False, disable=not _watched()):
+        for number in bar(iterable=numbers, desc="prefetch", unit=" items"):
             self.kept.append(self._make(number))
 
     def __len__(self) -> int:
@@ -271,9 +270,3 @@ class Prefetched(Dataset):
             return self.dataset[number]
         except Exception as error:
             raise RuntimeError(f"item {number} of the {type(self.dataset).__name__} can't be made: {error}") from error
-
-
-def _watched() -> bool:
-    """Whether somebody sees a progress bar: in a terminal or a notebook, not in the log of a batch job."""
-    ipython = sys.modules.get("IPython")
-    return sys.stderr.isatty() or hasattr(ipython.get_ipython() if ipython else None, "kernel")

@@ -10,7 +10,7 @@ MODULES = sorted((ROOT / "lib").rglob("*.py"))
 MAY_IMPORT = {
     "data": (),
     "audio": ("lib.data",),
-    "batching": (),
+    "batching": ("lib.data.progress",),
     "ecg": (),
     "models": (),
     "training": (),
