@@ -100,7 +100,7 @@ def _sexes(path: Path) -> dict[str, str]:
 
 def _first_utterances(folder: Path) -> list[Path]:
     """The first flac of each reader's folder, by chapter and number as text."""
-    found = [sorted(reader.glob("*/*.flac")) for reader in sorted(folder.glob("*/"))]
+    found = [sorted(reader.glob("*/*.flac")) for reader in sorted(folder.glob("*"))]
     return [files[0] for files in found if files]
 
 
