@@ -6,6 +6,8 @@ whatever the rate, so that a bit rate means the same: at others an encoder refus
 """
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import soundfile as sf
 import torch
@@ -38,7 +40,8 @@ def _coded(x: Tensor, rate: int, **how: object) -> Tensor:
     loudness = x.abs().amax(1, keepdim=True).clamp(min=1)
     sent = F.resample(x / loudness, down, up).cpu()
     sent = torch.nn.functional.pad(sent, (0, BEHIND))
-    back = torch.stack([_there_and_back(item, **how) for item in sent])[:, :-BEHIND]
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # soundfile lets go of Python's lock
+        back = torch.stack(list(pool.map(partial(_there_and_back, **how), sent)))[:, :-BEHIND]
     back = F.resample(back, up, down)[:, : x.shape[1]].to(x.device) * loudness
     return torch.where((x != 0).any(1, keepdim=True), back, x)  # Opus whispers where there was silence
 

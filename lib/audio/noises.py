@@ -34,10 +34,9 @@ def signs(items: int, like: Tensor, generator: Generator | None) -> Tensor:
 
 
 def with_loudness_of(x: Tensor, before: Tensor) -> Tensor:
-    """`x` (B, samples) with the root mean square of `before`, item by item; a silent item stays silent."""
-    now = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-    wanted = torch.linalg.vector_norm(before, dim=1, keepdim=True)
-    return torch.where(now > 0, x * (wanted / now.clamp(min=torch.finfo(x.dtype).tiny)), x)
+    """`x` (B, samples) with the root mean square of `before` (B, samples'), item by item; silence stays silent."""
+    now, wanted = (wave.square().mean(1, keepdim=True).sqrt() for wave in (x, before))
+    return torch.where(now > 0, x / now.clamp(min=torch.finfo(x.dtype).tiny) * wanted, x)
 
 
 def white_noise(x: Tensor, strength: float, rate: int, generator: Generator | None, others: Tensor | None) -> Tensor:

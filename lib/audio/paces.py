@@ -12,7 +12,7 @@ import torch
 import torchaudio.functional as F
 from torch import Generator, Tensor
 
-from lib.audio.noises import signs
+from lib.audio.noises import signs, with_loudness_of
 
 WINDOW = 0.064  # s, of the phase vocoder: four periods of a voice at 62 Hz
 SMALL = 100  # resampling by a ratio of larger numbers takes long, and none needs to be more exact
@@ -70,7 +70,7 @@ def _played(x: Tensor, ratio: float) -> Tensor:
 
 
 def _stretched(x: Tensor, pace: float, rate: int) -> Tensor:
-    """1/`pace` of the samples at the same pitch."""
+    """1/`pace` of the samples at the same pitch and as loud."""
     window = 1 << (int(WINDOW * rate).bit_length() - 1)  # a power of two
     hann, hop = torch.hann_window(window, device=x.device), window // 4
     # Zeros behind, so that a clip shorter than a window has frames enough.
@@ -78,4 +78,5 @@ def _stretched(x: Tensor, pace: float, rate: int) -> Tensor:
     spectrum = torch.stft(padded, window, hop, window=hann, pad_mode="constant", return_complex=True)
     advance = torch.linspace(0, torch.pi * hop, window // 2 + 1, device=x.device)[:, None]
     spectrum = F.phase_vocoder(spectrum, pace, advance)
-    return torch.istft(spectrum, window, hop, window=hann, length=math.ceil(x.shape[1] / pace))
+    stretched = torch.istft(spectrum, window, hop, window=hann, length=math.ceil(x.shape[1] / pace))
+    return with_loudness_of(stretched, x)  # the vocoder's phases no longer agree, which takes 3 dB of speech away
