@@ -99,8 +99,8 @@ def reverberation(x: Tensor, strength: float, rate: int, generator: Generator | 
 def _added(x: Tensor, noise: Tensor, decibels: float) -> Tensor:
     """`x` and `noise` at this signal-to-noise ratio over the whole clip; as it was when either is silent."""
     noisy = F.add_noise(x, noise, torch.full_like(x[:, 0], decibels))
-    audible = (noise != 0).any(1, keepdim=True) & (x != 0).any(1, keepdim=True)
-    return torch.where(audible & noisy.isfinite(), noisy, x)
+    # Silent noise would have to be infinitely amplified, which no sample of the item survives, not even the first.
+    return torch.where(noisy[:, :1].isfinite(), noisy, x)
 
 
 def _going_round(voice: Tensor, start: int, n: int) -> Tensor:
