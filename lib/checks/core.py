@@ -13,6 +13,19 @@ HOME = {
     "lstm_net": "networks",
     "torch_lstm_net": "networks",
     "random_chunk": "chunks",
+    "stft": "spectrograms",
+    "mel_filters": "mel",
+    "Conv1DNet": "speaker_networks",
+    "Conv2DNet": "speaker_networks",
+    "split_by_speaker": "speakers",
+    "add_noise": "spoiling",
+    "clip_share": "spoiling",
+    "my_spoiling": "own_spoiling",
+    "choose_combination": "conclusions",
+    "spec_augment": "masks",
+    "mix_up": "recovery",
+    "denoising_loss": "recovery",
+    "conclusions": "conclusions",
 }
 
 

@@ -1,0 +1,93 @@
+"""Call a student's function: on copies, with what it must leave alone, and where it should refuse."""
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lib.checks.compare import describe, students_code
+from lib.checks.failure import CheckFailed, expect
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def expect_function(answer: object, name: str, ready_made: tuple[str, ...] = ()) -> None:
+    """`answer` is a function, and uses none of the names in `ready_made`, which would do the task for it."""
+    import torch
+
+    expect(
+        callable(answer) and not isinstance(answer, type | torch.nn.Module),
+        f'give the function itself, check("{name}", {name}); this is {describe(answer)}.',
+    )
+    used = getattr(getattr(answer, "__code__", None), "co_names", ())
+    found = next((n for n in ready_made if n in used), None)
+    expect(found is None, f"it uses {found}, which does the whole task; here the steps themselves are to be written.")
+
+
+def called(answer: object, *inputs: object, doing: str, what: str = "what it is given") -> Any:  # noqa: ANN401
+    """What the function returns; it must leave its inputs as they are."""
+    given = copy.deepcopy(inputs)
+    with students_code(doing):
+        result = answer(*given)
+    expect(
+        all(is_same(a, b) for a, b in zip(inputs, given, strict=True)),
+        f"it changes {what} in place; leave that as it is and work on a copy.",
+    )
+    return result
+
+
+def is_same(a: object, b: object) -> bool:
+    """Whether two inputs are equal: arrays, tensors, tables or plain values."""
+    import numpy as np
+    import torch
+
+    if isinstance(a, torch.Generator):
+        return True
+    if isinstance(a, torch.Tensor):
+        return a.shape == b.shape and bool((a == b).all())
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b)
+    return bool(a.equals(b)) if hasattr(a, "equals") else a == b
+
+
+def expect_refused(answer: object, *inputs: object, when: str, otherwise: str) -> None:
+    """The function raises a ValueError `when` something is wrong; `otherwise` says what it does in place of that."""
+    with students_code(f"giving it {when}, where it should raise a ValueError"):
+        try:
+            result = answer(*inputs)
+        except ValueError:
+            return
+    raise CheckFailed(f"{when} should raise a ValueError; {otherwise} It returns {describe(result)}.")
+
+
+def expect_array(value: object, name: str) -> "np.ndarray":
+    import numpy as np
+
+    expect(isinstance(value, np.ndarray), f"{name} should be a numpy array, but it is {describe(value)}.")
+    return value
+
+
+@contextlib.contextmanager
+def global_generators_untouched(says: str) -> Iterator[None]:
+    """What runs inside neither draws from nor seeds the generators of PyTorch, numpy and Python that all share."""
+    import random
+
+    import numpy as np
+    import torch
+
+    def states() -> tuple:
+        kind, keys, *rest = np.random.get_state()
+        return random.getstate(), (kind, keys.tolist(), *rest), torch.get_rng_state().tolist()
+
+    before = states()
+    yield
+    expect(states() == before, says)
+
+
+def gap_between(a: "np.ndarray", b: "np.ndarray") -> float:
+    """The largest difference of two arrays, relative to the largest value of `b`; NaN counts as infinite."""
+    import numpy as np
+
+    gap = float(np.max(np.abs(a - b), initial=0.0))
+    return gap / max(1e-300, float(np.max(np.abs(b), initial=0.0))) if gap == gap else float("inf")
