@@ -35,7 +35,7 @@ def ogg(x: Tensor, strength: float, rate: int, generator: Generator | None, othe
 
 
 def _coded(x: Tensor, rate: int, **how: object) -> Tensor:
-    """Each item written, read again, aligned and as long as before; louder than full scale only on its way back."""
+    """Each item written, read again, aligned and as long as before; softer meanwhile if it is beyond ±1: Opus clips."""
     up, down = small_ratio(CODED_AT / rate)
     loudness = x.abs().amax(1, keepdim=True).clamp(min=1)
     sent = F.resample(x / loudness, down, up).cpu()

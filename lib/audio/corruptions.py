@@ -151,7 +151,7 @@ class RandomCorruptions:
 
     def _spoil(self, x: torch.Tensor, rows: slice, generator: torch.Generator | None) -> torch.Tensor:
         """The items `rows` of the batch, spoiled together."""
-        group = x[rows].clone()
+        group = x[rows]
         device = generator.device if generator is not None else "cpu"
         whether, how_many = torch.rand(2, generator=generator, device=device).tolist()
         if whether >= self.chance:
@@ -165,9 +165,8 @@ class RandomCorruptions:
                 strength = math.exp(math.log(low) + where * (math.log(high) - math.log(low)))
             else:
                 strength = low + where * (high - low)
-            others = torch.cat([x[: rows.start], x[rows.stop :]]) if name == "babble" and len(x) > len(group) else None
-            if name == "babble" and others is None and len(group) == 1:
-                raise ValueError("babble needs other voices: give a batch of two items or more")
+            rest = name == "babble" and len(x) > len(group)
+            others = torch.cat([x[: rows.start], x[rows.stop :]]) if rest else None
             group = CORRUPTIONS[name].apply(group, strength, self.rate, generator, others)
         return group
 

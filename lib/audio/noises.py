@@ -61,7 +61,7 @@ def babble(x: Tensor, strength: float, rate: int, generator: Generator | None, o
     Each begins anywhere in its recording and goes round. `others` None: the batch's other items, never itself.
     """
     if others is None and len(x) == 1:
-        raise ValueError("babble of a single item needs other voices: give others, (N, samples)")
+        raise ValueError("babble of a single item needs other voices: give others, (N, samples), or a larger batch")
     pool = x if others is None else others
     voices = min(VOICES, len(pool) - (others is None))
     ranks = uniform((len(x), len(pool)), x, generator)
