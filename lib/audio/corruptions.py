@@ -28,8 +28,8 @@ LOUDEST = 1000  # × full scale: beyond, the samples are whole numbers or a mist
 class Corruption:
     """One way to spoil sound.
 
-    `apply(waves, strength, rate, generator, others)` takes and returns (B, samples) float32. `limits` are the weakest
-    and the strongest number it makes sense for, both included.
+    `apply(waves, strength, rate, generator, others)` takes and returns (B, samples) float32. `limits` are the least
+    and the greatest number it makes sense for, both included.
     """
 
     label: str
