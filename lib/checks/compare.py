@@ -65,7 +65,8 @@ def students_code(doing: str, sizes: Mapping[str, int] | None = None) -> Iterato
 def explained(error: Exception, where: str, doing: str, sizes: Mapping[str, int] | None) -> str:
     """One sentence on an error: the line, what Python says, and what that means here."""
     said = str(error).splitlines()[0][:300] if str(error) else ""
-    text = f"{where or 'your code'} stops with {type(error).__name__}: {said.rstrip('.')}, while {doing}."
+    what = type(error).__name__ + (f": {said.rstrip('.')}" if said else "")
+    text = f"{where or 'your code'} stops with {what}, while {doing}."
     meaning = next((m for pattern, m in TRANSLATED if re.search(pattern, str(error))), "")
     if meaning:
         text += f" That is: {meaning}."

@@ -100,6 +100,8 @@ def indexed(table: object) -> "pd.DataFrame":
         'the columns have two levels, because low and high are pivoted too: say values="balanced_accuracy".',
     )
     keys = ["model", "training"]
+    if table.index.nlevels == 2 and set(table.index.names) == {None}:
+        table = table.rename_axis(keys)
     names = [n for n in table.index.names if n]
     table = table.reset_index(level=[n for n in names if n in keys and n not in table.columns])
     missing = [k for k in keys if k not in table.columns]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 ITEMS, FRAMES, BANDS = 500, 12, 10
 WIDEST = 5  # about half of each axis, so that masks that are cut off at the end show
 NAMES = {1: "time", 2: "band"}
+WHERE = {1: "frame", 2: "band"}
 
 
 def values() -> "torch.Tensor":
@@ -30,8 +31,7 @@ def masked(
     with global_generators_untouched(
         "it draws from or seeds a random generator that all share; give `generator=generator` to every draw."
     ):
-        # Its generator is the one given, so that a second call draws anew.
-        got = called(lambda a: answer(a, *time, *band, generator), x, doing=doing, what="the batch")
+        got = called(answer, x, *time, *band, generator, doing=doing, what="the batch")
     expect_tensor(got, "what spec_augment returns")
     expect(got.shape == x.shape, f"the result has shape {tuple(got.shape)}; it should stay {tuple(x.shape)}.")
     changed = got != x
@@ -57,13 +57,13 @@ def lines(changed: "torch.Tensor", axis: int) -> "torch.Tensor":
     if bool((changed == whole.unsqueeze(other)).all()):
         return whole
     crossed = changed.all(axis)
-    name = NAMES[axis]
+    name, where = NAMES[axis], WHERE[axis]
     expect(
         not bool((changed == crossed.unsqueeze(axis)).all()),
         f"{name} masks run over the wrong axis: x is (clips, frames, bands), a {name} mask hides whole "
-        f"{'frames, all bands of them' if axis == 1 else 'bands, in all frames'}.",
+        f"{'frames, all their bands' if axis == 1 else 'bands, in all frames'}.",
     )
-    raise CheckFailed(f"a {name} mask hides rectangles or single values; it should hide whole {name}s.")
+    raise CheckFailed(f"a {name} mask hides rectangles or single values; it should hide whole {where}s.")
 
 
 def runs(hidden: "torch.Tensor") -> "torch.Tensor":
@@ -78,7 +78,7 @@ def check_one(answer: object, x: "torch.Tensor", axis: int, generator: "torch.Ge
     """One mask along one axis: its own in each item, of every width, anywhere."""
     import torch
 
-    name, size = NAMES[axis], x.shape[axis]
+    name, where, size = NAMES[axis], WHERE[axis], x.shape[axis]
     none, one = (0, WIDEST), (1, WIDEST)
 
     def draw() -> torch.Tensor:
@@ -109,7 +109,6 @@ def check_one(answer: object, x: "torch.Tensor", axis: int, generator: "torch.Ge
     )
     expect(counts[0] > 0, f"{name} masks are never 0 wide; the width is drawn from 0 to the widest.")
     first, last = int(hidden[:, 0].sum()), int(hidden[:, -1].sum())
-    where = "frame" if axis == 1 else "band"
     expect(last > 0, f"no {name} mask reaches the last {where}: the last start is {size} − width, which is allowed.")
     expect(first > 0, f"no {name} mask reaches the first {where}.")
     expect(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TOLERANCE = 1e-6  # of values up to 1; float32 is enough
-READY_MADE = ("librosa", "torchaudio", "melscale_fbanks", "mel_filter_bank")
+READY_MADE = ("librosa.filters", "melscale_fbanks", "mel_filter_bank", "MelScale", "MelSpectrogram")
 RATE, FFT, BANDS, LOW, HIGH = 16_000, 512, 20, 50.0, 7000.0
 
 
@@ -155,6 +155,7 @@ def compare(answer: object, rate: int, window: int, bands: int, low: float, high
     got = called(answer, rate, window, bands, low, high, doing=f"making filters for {sizes}")
     expect_array(got, "what mel_filters returns")
     expect_shape(got.shape, bands, window)
+    expect(np.issubdtype(got.dtype, np.floating), f"the filters have dtype {got.dtype}; floats are wanted.")
     expect(not np.isnan(got).any(), f"there are NaN among the filters for {sizes}: is something divided by zero?")
 
     def matches(changes: dict) -> bool:

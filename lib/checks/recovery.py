@@ -33,7 +33,7 @@ def mixed(answer: object, x: "torch.Tensor", y: "torch.Tensor", alpha: float, se
             value.shape == wanted.shape,
             f"{name} has shape {tuple(value.shape)}; it should be {tuple(wanted.shape)}.",
         )
-        expect(bool(value.isfinite().all()), f"{name} holds NaN or infinite values.")
+        expect(bool(value.isfinite().all()), f"{name} holds NaN or infinite values with alpha {alpha:g}.")
         expect(value.dtype == wanted.dtype, f"{name} has dtype {value.dtype}; keep {wanted.dtype}.")
     return got[0].detach(), got[1].detach()
 

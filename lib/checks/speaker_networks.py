@@ -10,6 +10,17 @@ from typing import TYPE_CHECKING
 from lib.checks.compare import Mistake, difference, expect_tensor, find_mistakes, students_code, told
 from lib.checks.failure import CheckFailed, expect
 from lib.checks.networks import made
+from lib.checks.speaker_layers import (
+    IN_A_PICTURE,
+    OVER_TIME,
+    convolutions_of,
+    enliven,
+    is_lazy,
+    linear_of,
+    linear_of_picture,
+    norms_of,
+    nothing_else,
+)
 from lib.checks.speaker_recipes import (
     NET1D_MISTAKES,
     NET2D_MISTAKES,
@@ -25,8 +36,6 @@ if TYPE_CHECKING:
 
 CLIPS, FRAMES, BANDS = 3, 40, 128
 TOLERANCE = 1e-5  # of values in float32, relative to the largest
-OVER_TIME = ((128, 128, 3), (128, 64, 5), (64, 32, 7))  # channels in, channels out, kernel
-IN_A_PICTURE = ((1, 16, 3), (16, 32, 3), (32, 128, 3), (128, 32, 3))
 SMALL = (62, 46)  # frames and bands of which 2 · 1 are left at the end
 DROPOUT = 0.2
 
@@ -69,74 +78,6 @@ def called(net: "torch.nn.Module", x: "torch.Tensor", doing: str = "") -> "torch
     return output
 
 
-def convolutions_of(net: "torch.nn.Module", kind: type, wanted: tuple[tuple[int, int, int], ...]) -> list:
-    """The convolutions in the wanted order, once their channels, kernels and manner are right."""
-    layers = [m for m in net.modules() if isinstance(m, kind)]
-    expect(len(layers) > 0, f"it has no torch.nn.{kind.__name__}.")
-    found = [(m.in_channels, m.out_channels, m.kernel_size) for m in layers]
-    right = [(i, o, (k,) * len(layers[0].kernel_size)) for i, o, k in wanted]
-    if sorted(found) != sorted(right):
-        listed = ", ".join(f"{i} → {o} (kernel {'×'.join(map(str, k))})" for i, o, k in found)
-        chain = ", ".join(f"{i} → {o} (kernel {'×'.join(map(str, k))})" for i, o, k in right)
-        text = f"the convolutions are {listed}; the task asks for {chain}."
-        if [f[:2] for f in found] == [r[:2] for r in right]:
-            text += " The channels are right, the kernels are not."
-        elif [f[2] for f in found] == [r[2] for r in right]:
-            text += " The kernels are right, the channels are not."
-        raise CheckFailed(text)
-    ordered = [layers[found.index(r)] for r in right]
-    for m in ordered:
-        name = f"the convolution {m.in_channels} → {m.out_channels}"
-        expect(
-            m.padding == "valid" or (not isinstance(m.padding, str) and not any(m.padding)),
-            f"{name} has padding; that works well too, but the network of the task has none.",
-        )
-        expect(set(m.stride) == set(m.dilation) == {1}, f"{name} has a stride or dilation; the task has none.")
-        expect(m.bias is not None, f"{name} has no bias.")
-    return ordered
-
-
-def linear_of(net: "torch.nn.Module", inputs: int, remedies: dict[int, str], otherwise: str) -> "torch.nn.Linear":
-    """The one linear layer, with 2 outputs."""
-    import torch
-
-    layers = [m for m in net.modules() if isinstance(m, torch.nn.Linear)]
-    expect(len(layers) == 1, f"it has {len(layers)} linear layers; the task asks for one, at the end.")
-    (layer,) = layers
-    read = layer.in_features
-    expect(
-        read == inputs,
-        f"its linear layer reads {read} numbers; it should be {inputs}. {remedies.get(read, otherwise)}",
-    )
-    expect(
-        layer.out_features == 2,
-        f"its linear layer gives {layer.out_features} numbers; it should be two logits a clip, one for each class.",
-    )
-    expect(layer.bias is not None, "its linear layer has no bias.")
-    return layer
-
-
-def nothing_else(net: "torch.nn.Module", known: list) -> None:
-    ids = {id(p) for m in known for p in m.parameters()}
-    others = [n for n, p in net.named_parameters() if id(p) not in ids]
-    expect(not others, f"it has more parameters than the task asks for: {', '.join(others)}.")
-
-
-def enliven(layers: list) -> None:
-    """Values of a size that lets every part of the network show, also the running statistics."""
-    import torch
-
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for m in layers:
-            normal = getattr(m, "running_mean", None) is not None
-            for weight, size in ((m.weight, 1.0 if normal else 1.5 / m.weight[0].numel() ** 0.5), (m.bias, 0.3)):
-                weight.copy_(torch.randn(weight.shape, generator=generator) * size)
-            if normal:
-                m.running_mean.copy_(torch.rand(m.bias.shape, generator=generator))
-                m.running_var.copy_(torch.rand(m.bias.shape, generator=generator) + 0.5)
-
-
 def judge(net: "torch.nn.Module", x: "torch.Tensor", recipes: list[Callable], mistakes: list[Mistake]) -> None:
     """In evaluation mode the output equals one of the references; where not, say which mistake it is."""
     import torch
@@ -168,20 +109,6 @@ def judge(net: "torch.nn.Module", x: "torch.Tensor", recipes: list[Callable], mi
     output.square().sum().backward()
     without = [n for n, p in net.named_parameters() if p.grad is None]
     expect(not without, f"no gradient reaches {', '.join(without)}: not used, or cut off?")
-
-
-def norms_of(net: "torch.nn.Module") -> list:
-    """The three batch norms in the order of their convolutions."""
-    import torch
-
-    found = {m.num_features: m for m in net.modules() if isinstance(m, torch.nn.BatchNorm1d)}
-    others = [type(m).__name__ for m in net.modules() if isinstance(m, torch.nn.LayerNorm | torch.nn.GroupNorm)]
-    expect(not others, f"it has a {others[0] if others else ''}; the task asks for BatchNorm1d.")
-    missing = [str(o) for _, o, _ in OVER_TIME if o not in found]
-    expect(
-        not missing, f"batch norm is missing after the convolution with {' and '.join(missing)} channels: BatchNorm1d."
-    )
-    return [found[o] for _, o, _ in OVER_TIME]
 
 
 def check_dropout(net: "torch.nn.Module", convolutions: list, norms: list) -> None:
@@ -230,6 +157,8 @@ def verify_conv1d(answer: object) -> str:
 
     net = made(answer, "Conv1DNet")
     x = spectrograms(CLIPS, FRAMES, BANDS)
+    if is_lazy(net):
+        called(net.eval(), x)
     convolutions = convolutions_of(net, torch.nn.Conv1d, OVER_TIME)
     norms = norms_of(net)
     called(net.eval(), x)
@@ -244,6 +173,11 @@ def verify_conv1d(answer: object) -> str:
         called(net, spectrograms(2, frames, BANDS), f"calling it on {frames} frames")
     with students_code("making Conv1DNet(bands=40)"):
         other = answer(bands=40).eval()
+    read = [m.in_channels for m in other.modules() if isinstance(m, torch.nn.Conv1d)]
+    expect(
+        40 in read or is_lazy(other),
+        f"`bands` is ignored: Conv1DNet(bands=40) has convolutions with {', '.join(map(str, read))} channels going in.",
+    )
     called(other, spectrograms(2, 20, 40), "calling Conv1DNet(bands=40) on 40 bands")
     return "three convolutions over time with ReLU, dropout and batch norm, the mean over time, two logits a clip."
 
@@ -252,17 +186,21 @@ def verify_conv2d(answer: object) -> str:
     import torch
 
     net = made(answer, "Conv2DNet")
+    if is_lazy(net):
+        called(net.eval(), spectrograms(2, 150, BANDS))
     convolutions = convolutions_of(net, torch.nn.Conv2d, IN_A_PICTURE)
-    if not any(isinstance(p, torch.nn.UninitializedParameter) for p in net.parameters()):
-        check_flat(net)
+    nothing_else(net, [*convolutions, linear_of_picture(net)])
     called(net.eval(), spectrograms(2, 150, BANDS))
-    nothing_else(net, [*convolutions, check_flat(net)])
     frames, bands = SMALL
     with students_code(f"making Conv2DNet(frames={frames}, bands={bands})"):
         net = answer(frames=frames, bands=bands)
     x = spectrograms(CLIPS, frames, bands)
-    called(net.eval(), x, f"calling Conv2DNet(frames={frames}, bands={bands}) on spectrograms of that size")
-    linear = linear_of(net, 64, {}, f"With {frames} frames and {bands} bands 2·1·32 numbers are left.")
+    doing = f"calling Conv2DNet(frames={frames}, bands={bands}) on spectrograms of that size"
+    if is_lazy(net):
+        called(net.eval(), x, doing)
+    left = f"With frames={frames} and bands={bands}, 2·1·32 are left: compute the size from both arguments."
+    linear = linear_of(net, 64, {}, left)
+    called(net.eval(), x, doing)
     convolutions = convolutions_of(net, torch.nn.Conv2d, IN_A_PICTURE)
     enliven([*convolutions, linear])
     recipes = [  # frames or bands upwards, channels flattened first or last: all are right
@@ -277,18 +215,6 @@ def verify_conv2d(answer: object) -> str:
         same = difference(called(net.eval(), x), called(net.train(), x)) < TOLERANCE
     expect(same, "in training mode it gives something else: there is dropout or a norm, which the task has not.")
     return "four convolutions with ReLU and 2×2 max-pool, 7·6·32 numbers into one linear layer, 81,378 parameters."
-
-
-def check_flat(net: "torch.nn.Module") -> "torch.nn.Linear":
-    """The linear layer of the network of 150 frames and 128 bands; other sizes tell which pool is missing."""
-    last = "The last max-pool is missing."
-    remedies = {
-        32: "It reads a mean or maximum over the picture; flatten the 7·6·32 values that are left.",
-        15 * 12 * 32: last,
-        142 * 120 * 32: "The max-pools are missing: one of 2×2 after each convolution.",
-        16 * 13 * 32: "A max-pool is missing: there is one of 2×2 after each convolution.",
-    }
-    return linear_of(net, 7 * 6 * 32, remedies, "After four times convolution and 2×2 max-pool, 7·6·32 are left.")
 
 
 TASKS = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-10  # of float64 values, relative to the largest
 SINGLE = 1e-4  # what agrees this far was computed in float32
-READY_MADE = ("librosa", "stft", "torchaudio", "spectrogram", "ShortTimeFFT")
+READY_MADE = ("stft", "spectrogram", "Spectrogram", "ShortTimeFFT")
 SAMPLES, WINDOW, HOP = 1000, 64, 20  # the hop divides the samples, and is not a quarter of the window
 
 

@@ -1,5 +1,6 @@
 """What the checks of the unit on speaker sex compare with is itself right, and each mistake is told from the others."""
 
+import sys
 from dataclasses import fields
 from itertools import combinations
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from speaker_right import Conv1DNet, Conv2DNet
 
-from lib.checks import masks, mel, own_spoiling, speaker_networks, speaker_recipes, spectrograms, spoiling
+from lib.checks import functions, masks, mel, own_spoiling, speaker_networks, speaker_recipes, spectrograms, spoiling
 
 
 def distinct(mistakes, values, far):
@@ -151,3 +152,12 @@ def test_clipping_is_recognised_at_any_loudness_and_soft_limits_are_not():
 def test_stretches_are_counted():
     hidden = torch.tensor([[1, 0, 1, 1, 0, 1], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=torch.bool)
     assert masks.runs(hidden).tolist() == [3, 0, 1]
+
+
+def test_a_generator_is_given_to_a_students_function_as_it_is():
+    """PyTorch's generators lose a reference to None whenever they are copied, and Python 3.11 stops without those."""
+    generator = torch.Generator().manual_seed(0)
+    before = sys.getrefcount(None)
+    for _ in range(2000):
+        functions.called(lambda g: torch.rand(1, generator=g), generator, doing="drawing")
+    assert sys.getrefcount(None) > before - 1000
