@@ -234,7 +234,7 @@ TASKS = {
             "A spectrogram is a picture with one channel: give it an axis for that. How large is the picture after "
             "each convolution and pool?",
             "unsqueeze(1), then four times: Conv2d with a 3×3 kernel, ReLU, MaxPool2d(2). Channels go 1, 16, 32, 128, "
-            "32. A 3×3 kernel without padding takes 2 from each side, the pool halves and drops the rest; compute "
+            "32. A 3×3 kernel without padding makes both sides 2 shorter, the pool halves them; compute "
             "both sides in a loop in __init__ for the size of the linear layer after Flatten.",
         ),
     ),
