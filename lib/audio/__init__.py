@@ -1,5 +1,5 @@
 """Sound to numbers: log-mel spectrograms, statistics of a clip, augmentation, and data sets for training.
 
 Read `logmel` for the spectrogram, `statistics` for the plain baseline's features, `augment` for what changes a
-training item, `datasets` for what a loader reads.
+training item's spectrogram, `corruptions` for what spoils a recording, `datasets` for what a loader reads.
 """

@@ -148,6 +148,22 @@ def gradient_accumulation() -> str:
     return svg(800, 450, "Three small bars that add up to one tall bar", *shapes)
 
 
+def clear_and_spoiled() -> str:
+    """Three harmonics of a voice, clear on the left and drowned by noise on the right: for the unit on speaker sex."""
+    shapes = []
+    for middle, height, ripples in ((110, 34, 9), (225, 46, 6), (340, 58, 3)):
+        clear, spoiled = [], []
+        for k in range(341):
+            x = 60 + 2 * k
+            wave = height * math.sin(2 * math.pi * ripples * k / 340)
+            # Sines of unrelated periods look like noise, and are the same every time.
+            noise = sum(math.sin(k * step + middle) for step in (2.1, 3.7, 5.3)) * 17
+            grown = max(0.0, k - 170) / 170
+            (clear if k <= 170 else spoiled).append((x, middle - wave * (1 - 0.6 * grown) - noise * grown))
+        shapes += [line([clear[-1], *spoiled], ORANGE, 4), line(clear, TEAL, 5)]
+    return svg(800, 450, "Three waves, clear on the left and more and more covered by noise on the right", *shapes)
+
+
 def variable_length() -> str:
     """Bars of three lengths, each kind in a frame of its own: for the post on variable-length data."""
     shapes = []
@@ -194,6 +210,7 @@ PICTURES = {
     "blog/images/vision_to_audio.svg": vision_to_audio,
     "blog/images/gradient_accumulation.svg": gradient_accumulation,
     "notebooks/ecg_lstm/two_rhythms.svg": two_rhythms,
+    "notebooks/speaker_sex/clear_and_spoiled.svg": clear_and_spoiled,
     "notebooks/start_here/two_shares.svg": two_shares,
     "projects/images/emotional_speech_detection.svg": calm_and_excited,
 }
