@@ -26,7 +26,7 @@ def low_pass(x: Tensor, strength: float, rate: int, generator: Generator | None,
 
 def high_pass(x: Tensor, strength: float, rate: int, generator: Generator | None, others: Tensor | None) -> Tensor:
     """Butterworth's response of 8th order: −3 dB at `strength` Hz, −48 dB an octave below."""
-    return _filtered(x, rate, lambda hertz: _butterworth(strength / hertz))
+    return _filtered(x, rate, lambda hertz: _butterworth(strength / hertz))  # at 0 Hz infinite, so a gain of 0
 
 
 def telephone(x: Tensor, strength: float, rate: int, generator: Generator | None, others: Tensor | None) -> Tensor:

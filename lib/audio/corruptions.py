@@ -86,7 +86,7 @@ def corrupt(
     name, strength : one of `CORRUPTIONS` and a number in its unit.
     generator : what is drawn from, on the CPU or the waves' device; None: PyTorch's own.
     rate : samples a second.
-    others : (N, samples') of `waves`' dtype, the voices that babble is made of; None: the batch's other items.
+    others : (N, samples') float32 or int16, the voices that babble is made of; None: the batch's other items.
 
     Returns
     -------
@@ -108,13 +108,15 @@ def corrupt(
 class RandomCorruptions:
     """Spoils training batches on the fly, differently each time.
 
-    A batch is cut into groups of `group` items. With probability `chance` a group is spoiled: by 1 to `at_most`
-    different kinds, one after the other, each with a strength drawn between its two ends, evenly or evenly in the
-    logarithm as `Corruption.logarithmic` says. Within a group every item has noise, places and directions of its own.
+    A batch is cut into groups, whose items share kinds and strengths; noise, places and directions are each item's own.
 
     Parameters
     ----------
-    kinds : the two ends of the strength of each kind: {"white_noise": (0, 30)}.
+    kinds : the two ends of the strength of each kind: {"white_noise": (0, 30)}. Strengths are drawn between them,
+        evenly or evenly in the logarithm as `Corruption.logarithmic` says.
+    chance : the probability that a group is spoiled.
+    at_most : a spoiled group is spoiled by 1 to so many different kinds, one after the other.
+    group : items of a group; larger groups are faster and less varied.
     rate : samples a second.
 
     Raises

@@ -1,7 +1,7 @@
 """LibriSpeech for telling a speaker's sex: one clip of 6 s from each of the 251 readers of train-clean-100.
 
 Panayotov, Chen, Povey and Khudanpur 2015, doi:10.1109/ICASSP.2015.7178964. A recording is named reader-chapter-number.
-SPEAKERS.TXT has the sex that the volunteers of LibriVox are listed under; nobody measured or asked for this set.
+SPEAKERS.TXT has the letter F or M of each; it does not say how it was determined.
 """
 
 from pathlib import Path
