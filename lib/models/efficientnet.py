@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lib.models.masks import masked_mean, strided
-from lib.models.vision import as_image, inside, timm_network
+from lib.models.vision import _linear, as_image, inside, timm_network
 from lib.models.weights import WeightsError
 
 NAME = "tf_efficientnet_lite0"  # timm's
@@ -60,9 +60,7 @@ class SpectrogramEfficientNet(nn.Module):
             network = timm_network(NAME, weights)
         self.bands, self.width = bands, network.num_features
         self.network = network
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.width, 1))
-        nn.init.trunc_normal_(self.head[1].weight, std=0.02)  # almost no opinion at the start
-        nn.init.zeros_(self.head[1].bias)
+        self.head = nn.Sequential(nn.Dropout(dropout), _linear(self.width))
 
     def embed(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, bands) and (B,) frames of each → (B, width)."""
