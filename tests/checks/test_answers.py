@@ -2,6 +2,10 @@
 
 import re
 
+import music_networks_right
+import music_networks_wrong
+import music_right
+import music_wrong
 import pytest
 import right_answers
 import speaker_right
@@ -13,8 +17,8 @@ from wrong_answers import LSTM, NEVER_ENDING, Base
 from lib.checks import CheckFailed, check, guard
 from lib.checks.core import HOME, task_named
 
-RIGHT = right_answers.RIGHT | speaker_right.RIGHT
-WRONG = wrong_answers.WRONG | speaker_wrong.WRONG
+RIGHT = right_answers.RIGHT | speaker_right.RIGHT | music_right.RIGHT | music_networks_right.RIGHT
+WRONG = wrong_answers.WRONG | speaker_wrong.WRONG | music_wrong.WRONG | music_networks_wrong.WRONG
 
 
 def cases(answers: dict[str, list]) -> list:

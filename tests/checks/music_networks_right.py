@@ -1,0 +1,3 @@
+"""Right answers to the tasks on networks and what is made of them of the unit on music."""
+
+RIGHT: dict[str, list] = {}
