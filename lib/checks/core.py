@@ -26,6 +26,7 @@ HOME = {
     "mix_up": "recovery",
     "denoising_loss": "recovery",
     "conclusions": "conclusions",
+    "GenreLSTM": "music_networks",
 }
 
 
