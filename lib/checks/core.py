@@ -27,6 +27,14 @@ HOME = {
     "denoising_loss": "recovery",
     "conclusions": "conclusions",
     "GenreLSTM": "music_networks",
+    "occlusion_map": "music_inside",
+    "transfer": "music_transfer",
+    "split_half_reliability": "halvings",
+    "merge_classes": "labels",
+    "beat_medians": "stretches",
+    "fold_to_chroma": "chroma",
+    "class_report": "class_reports",
+    "spearman": "ranks",
 }
 
 

@@ -1,3 +1,142 @@
-"""Right answers to the tasks on networks and what is made of them of the unit on music."""
+"""Right answers to the tasks on networks and what is made of them of the unit on music, each written in its own way."""
 
-RIGHT: dict[str, list] = {}
+import copy
+import math
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+class GenreLSTM(nn.Module):
+    def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+        super().__init__()
+        self.lstm = nn.LSTM(bands, hiddens, layers, batch_first=True, bidirectional=True, dropout=dropout)
+        self.linear = nn.Linear(2 * hiddens, classes)
+
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        _, (h, _) = self.lstm(packed)
+        return self.linear(torch.cat([h[-2], h[-1]], dim=1))
+
+
+class GenreLSTMClipByClip(nn.Module):
+    """Each clip alone, without its padding; the backward state first."""
+
+    def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+        super().__init__()
+        self.read = nn.LSTM(bands, hiddens, layers, bidirectional=True, dropout=dropout)
+        self.out = nn.Linear(hiddens * 2, classes)
+
+    def forward(self, x, lengths):
+        states = []
+        for clip, n in zip(x, lengths.tolist(), strict=True):
+            states.append(self.read(clip[:n])[1][0][-2:].flip(0).flatten())
+        return self.out(torch.stack(states))
+
+
+class GenreLSTMFromOutputs(GenreLSTM):
+    """The final states found among the outputs; a dropout more."""
+
+    def forward(self, x, lengths):
+        x = x.transpose(0, 1)
+        packed = pack_padded_sequence(x, lengths.to("cpu"), enforce_sorted=False)
+        outputs, lengths = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        forwards, backwards = outputs.chunk(2, dim=-1)
+        last = forwards[torch.arange(len(outputs)), lengths - 1]
+        return self.linear(nn.functional.dropout(torch.hstack([last, backwards[:, 0]]), 0.3, self.training))
+
+
+class GenreLSTMSorted(GenreLSTM):
+    """Sorted by length, and put back."""
+
+    def forward(self, x, lengths):
+        lengths, order = lengths.cpu().sort(descending=True)
+        h = self.lstm(pack_padded_sequence(x[order], lengths, batch_first=True))[1][0]
+        h = h.unflatten(0, (-1, 2))[-1].transpose(0, 1).flatten(1)
+        return self.linear(h)[order.argsort()]
+
+
+def occlusion_map(score, picture, patch, fill):
+    """One call a patch."""
+    high, wide = patch
+    with torch.no_grad():
+        whole = score(picture[None]).item()
+        rows = []
+        for top in range(0, len(picture), high):
+            row = []
+            for left in range(0, picture.shape[1], wide):
+                covered = picture.clone()
+                covered[top : top + high, left : left + wide] = fill
+                row.append(whole - score(covered[None]).item())
+            rows.append(row)
+    return np.array(rows)
+
+
+def occlusion_map_at_once(score, picture, patch, fill):
+    """One batch with all patches, covered by number."""
+    steps, bands = picture.shape
+    rows, columns = math.ceil(steps / patch[0]), math.ceil(bands / patch[1])
+    number = columns * (torch.arange(steps) // patch[0])[:, None] + torch.arange(bands) // patch[1]
+    covered = torch.stack([picture.masked_fill(number == k, fill) for k in range(rows * columns)])
+    scores = score(torch.cat([picture[None], covered])).detach()
+    return (scores[0] - scores[1:]).reshape(rows, columns).numpy()
+
+
+def asleep_while_frozen(trunk, inputs):
+    if not any(p.requires_grad for p in trunk.parameters()):
+        trunk.eval()
+
+
+def transfer(network, outputs, frozen):
+    """A hook puts the trunk to sleep before each call."""
+    new = copy.deepcopy(network)
+    new.head = nn.Linear(network.head.in_features, outputs)
+    new.trunk.requires_grad_(not frozen)
+    new.trunk.register_forward_pre_hook(asleep_while_frozen)
+    return new
+
+
+class Still(nn.Module):
+    """A wrapper that lets nobody wake up what is in it."""
+
+    def __init__(self, inside):
+        super().__init__()
+        self.inside = inside.eval()
+        for p in inside.parameters():
+            p.requires_grad = False
+
+    def train(self, mode=True):
+        return self
+
+    def forward(self, x):
+        return self.inside(x)
+
+
+def transfer_in_a_wrapper(network, outputs, frozen):
+    new = copy.deepcopy(network).train().requires_grad_(True)
+    if frozen:
+        new.trunk = Still(new.trunk)
+    new.head = nn.Linear(network.head.weight.shape[1], outputs)
+    return new
+
+
+def transfer_norm_by_norm(network, outputs, frozen):
+    """Each batch norm's own `train` is put out of use; no other part's."""
+    new = copy.deepcopy(network)
+    for p in new.trunk.parameters():
+        p.requires_grad = not frozen
+    for part in new.trunk.modules() if frozen else ():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.eval()
+            part.train = lambda mode=True, part=part: part
+    new.head = nn.Linear(new.head.in_features, outputs)
+    return new
+
+
+RIGHT: dict[str, list] = {
+    "GenreLSTM": [GenreLSTM, GenreLSTMClipByClip, GenreLSTMFromOutputs, GenreLSTMSorted],
+    "occlusion_map": [occlusion_map, occlusion_map_at_once],
+    "transfer": [transfer, transfer_in_a_wrapper, transfer_norm_by_norm],
+}

@@ -1,3 +1,432 @@
-"""Wrong answers to the tasks on networks and what is made of them of the unit on music."""
+"""Wrong answers to the tasks on networks of the unit on music, each with the word by which its message must name it."""
 
-WRONG: dict[str, list] = {}
+import copy
+
+import numpy as np
+import torch
+from music_networks_right import GenreLSTM, Still, asleep_while_frozen, occlusion_map, transfer
+from spoilt_answers import after, as_list, stub
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+def last_states(outputs, h, c, lengths):
+    return torch.cat([h[-2], h[-1]], 1)
+
+
+def own(outputs, lengths):
+    return (torch.arange(outputs.shape[1]) < lengths[:, None]).unsqueeze(2)
+
+
+def own_mean(outputs, h, c, lengths):
+    return (outputs * own(outputs, lengths)).sum(1) / lengths[:, None]
+
+
+def last_output(outputs, h, c, lengths):
+    return outputs[:, -1]
+
+
+def own_last(outputs, h, c, lengths):
+    return outputs[torch.arange(len(outputs)), lengths - 1]
+
+
+def lstm(read=last_states, packed=True, end=None, width=lambda hiddens, layers: 2 * hiddens, kind=nn.LSTM, how=None,
+         fixed=None, first=True, **pack):  # fmt: skip
+    """A GenreLSTM with one part of it changed."""
+
+    class Changed(nn.Module):
+        def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+            super().__init__()
+            sizes = {"hidden_size": hiddens, "num_layers": layers, "dropout": dropout, "bidirectional": True}
+            self.lstm = kind(bands, **(sizes | (fixed or {})), batch_first=first)
+            self.linear = nn.Linear(width(hiddens, layers), classes)
+
+        def forward(self, x, lengths):
+            if how:
+                x, lengths = how(x, lengths)
+            if packed:
+                options = {"batch_first": True, "enforce_sorted": False} | pack
+                x = pack_padded_sequence(x, lengths.cpu(), **options)
+            outputs, (h, c) = self.lstm(x)
+            if packed:
+                outputs, _ = pad_packed_sequence(outputs, batch_first=True)
+            logits = self.linear(read(outputs, h, c, lengths))
+            return end(logits) if end else logits
+
+    return Changed
+
+
+class Counts(GenreLSTM):
+    def forward(self, x, lengths):
+        logits = super().forward(x, lengths)
+        lengths -= 1
+        return logits
+
+
+class Blanks(GenreLSTM):
+    def forward(self, x, lengths):
+        logits = super().forward(x, lengths)
+        x[:] = 0
+        return logits
+
+
+class NotToTheCpu(GenreLSTM):
+    def forward(self, x, lengths):
+        _, (h, _) = self.lstm(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
+        return self.linear(torch.cat([h[-2], h[-1]], 1))
+
+
+class DropsAlways(GenreLSTM):
+    def forward(self, x, lengths):
+        return nn.functional.dropout(super().forward(x, lengths), 0.5)
+
+
+class RandomStart(GenreLSTM):
+    def forward(self, x, lengths):
+        start = torch.randn(2, 2 * self.lstm.num_layers, len(x), self.lstm.hidden_size)
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        h = self.lstm(packed, tuple(start))[1][0]
+        return self.linear(torch.cat([h[-2], h[-1]], 1))
+
+
+class TwoLinear(GenreLSTM):
+    def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+        super().__init__(bands, classes, hiddens, layers, dropout)
+        self.linear = nn.Sequential(nn.Linear(2 * hiddens, 64), nn.ReLU(), nn.Linear(64, classes))
+
+
+class Normed(GenreLSTM):
+    def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+        super().__init__(bands, classes, hiddens, layers, dropout)
+        self.norm = nn.LayerNorm(2 * hiddens)
+
+
+class TwoLSTMs(GenreLSTM):
+    def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+        super().__init__(bands, classes, hiddens, layers, dropout)
+        self.backward_lstm = nn.LSTM(bands, hiddens, layers)
+
+
+class NoSuper(GenreLSTM):
+    def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+        self.lstm = nn.LSTM(bands, hiddens, layers)
+
+
+class PackedLinear(GenreLSTM):
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return self.linear(self.lstm(packed)[0])
+
+
+class NotWritten(nn.Module):
+    def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+        super().__init__()
+        raise NotImplementedError("write this part")
+
+
+class ClassesFixed(GenreLSTM):
+    def __init__(self, bands, classes, hiddens=128, layers=2, dropout=0.2):
+        super().__init__(bands, 4, hiddens, layers, dropout)
+
+
+def longest_first(x, lengths):
+    order = lengths.argsort(descending=True)
+    return x[order], lengths[order]
+
+
+LSTMS = [
+    (lstm(packed=False), "padding has an influence.*pack_padded_sequence"),
+    (lstm(last_output, packed=False), r"outputs\[:, -1\].*only padding"),
+    (lstm(last_output), r"outputs\[:, -1\].*only zeros"),
+    (lstm(own_last), "has seen one step only there"),
+    (lstm(own_last, packed=False), "has seen one step only there.*isn't packed"),
+    (lstm(lambda o, h, c, n: o[:, 0]), r"outputs\[:, 0\]"),
+    (lstm(lambda o, h, c, n: torch.cat([h[0], h[1]], 1)), "lower layer"),
+    (lstm(lambda o, h, c, n: torch.cat([c[-2], c[-1]], 1)), "cell states"),
+    (lstm(lambda o, h, c, n: h[-2:].reshape(len(n), -1)), "mixes the clips"),
+    (lstm(lambda o, h, c, n: h.unflatten(0, (2, -1))[:, -1].transpose(0, 1).flatten(1)), "wrong layers"),
+    (lstm(lambda o, h, c, n: torch.cat([h[-1], h[-1]], 1)), "same final state twice"),
+    (lstm(lambda o, h, c, n: h[-1], width=lambda hiddens, layers: hiddens), "One direction alone"),
+    (lstm(lambda o, h, c, n: h[-2] + h[-1], width=lambda hiddens, layers: hiddens), "or the sum of both"),
+    (lstm(lambda o, h, c, n: h.transpose(0, 1).flatten(1), width=lambda hiddens, layers: 2 * hiddens * layers),
+     "states of all layers"),
+    (lstm(lambda o, h, c, n: o.mean(1), packed=False), "mean over all steps, padding included"),
+    (lstm(lambda o, h, c, n: o.mean(1)), "with zeros for the padding"),
+    (lstm(own_mean), "own steps. That works too, but is another network"),
+    (lstm(own_mean, packed=False), "another network.*And pack the batch"),
+    (lstm(lambda o, h, c, n: o.masked_fill(~own(o, n), -9).amax(1)), "largest value.*another network"),
+    (lstm(lambda o, h, c, n: o.sum(1)), "sum over the steps"),
+    (lstm(lambda o, h, c, n: o), "one row a step.*two final states"),
+    (lstm(last_output, packed=False, first=False), "batch and time are confused.*batch_first=True"),
+    (lstm(packed=False, first=False), "batch and time are confused, batch_first=True"),
+    (lstm(batch_first=False), "pack_padded_sequence needs batch_first=True as well"),
+    (lstm(enforce_sorted=True), "told enforce_sorted=False"),
+    (lstm(how=longest_first), "another order: they were sorted"),
+    (lstm(lambda *run: last_states(*run).relu()), "ReLU between"),
+    (lstm(lambda *run: last_states(*run).tanh()), "tanh between"),
+    (lstm(end=nn.Softmax(-1)), "softmax at the end; the loss"),
+    (lstm(end=nn.LogSoftmax(-1)), "log-softmax at the end"),
+    (lstm(end=torch.sigmoid), "sigmoid at the end"),
+    (lstm(end=torch.relu), "ReLU at the end"),
+    (lstm(packed=False, end=nn.Softmax(-1)), "two things are wrong.*padding.*softmax"),
+    (lstm(end=torch.detach), "no gradient"),
+    (lstm(end=lambda z: z * 1.1), "differ from the reference"),
+    (lstm(fixed={"bidirectional": False}, width=lambda hiddens, layers: hiddens), "reads forwards only"),
+    (lstm(fixed={"dropout": 0.0}), "dropout 0 between its layers.*takes dropout itself"),
+    (lstm(fixed={"dropout": 0.2}), r"dropout=0\.4\) makes an LSTM with dropout 0\.2"),
+    (lstm(fixed={"num_layers": 1}), "with 1 layers, where 2"),
+    (lstm(fixed={"num_layers": 2}), "with 2 layers, where 3"),
+    (lstm(fixed={"hidden_size": 128}), "with 128 hiddens, where 5"),
+    (lstm(kind=nn.GRU), "is a GRU"),
+    (ClassesFixed, "gives 4 numbers"),
+    (Counts, "changes `lengths` in place"),
+    (Blanks, "changes x in place"),
+    (NotToTheCpu, r"lengths\.cpu\(\)"),
+    (DropsAlways, "training=self.training"),
+    (RandomStart, "random first state"),
+    (TwoLinear, "2 linear layers"),
+    (Normed, "more parameters"),
+    (TwoLSTMs, "2 recurrent layers"),
+    (NoSuper, "super"),
+    (PackedLinear, "a PackedSequence, no tensor"),
+    (NotWritten, "nothing here yet"),
+    (GenreLSTM(7, 3), "give the class itself"),
+    (stub, "give the class itself"),
+]  # fmt: skip
+
+
+def occluding(cover=None, order=None, base=True, whole=False, ends=lambda size, width: range(0, size, width),
+              swap=False, batch=True, cut=False, keep=False, free=True, fills=None):  # fmt: skip
+    """An occlusion map with one part of it changed."""
+
+    def occlusion_map(score, picture, patch, fill):
+        high, wide = patch[::-1] if swap else patch
+        fill = fills(picture) if fills else fill
+        of_one = (lambda x: score(x[None]).squeeze(0)) if batch else score
+        number = (lambda x: x.detach().item()) if free else (lambda x: x.numpy())
+        start = number(of_one(picture)) if base else 0.0
+        tops, lefts = ends(picture.shape[0], high), ends(picture.shape[1], wide)
+        values = np.zeros((len(tops), len(lefts)))
+        shown = picture if keep else picture.clone()
+        for row, top in enumerate(tops):
+            for column, left in enumerate(lefts):
+                if not whole:
+                    shown = picture.clone() if not keep else picture
+                if cut:
+                    shown = shown[top : top + high, left : left + wide]
+                elif cover:
+                    shown = cover(shown, slice(top, top + high), slice(left, left + wide), fill)
+                else:
+                    shown[top : top + high, left : left + wide] = fill
+                values[row, column] = start - number(of_one(shown))
+        return values
+
+    return occlusion_map
+
+
+def all_but(x, steps, bands, fill):
+    shown = torch.full_like(x, fill)
+    shown[steps, bands] = x[steps, bands]
+    return shown
+
+
+def added(x, steps, bands, fill):
+    x[steps, bands] += fill
+    return x
+
+
+def inwards(size, width):
+    return [min(k, max(0, size - width)) for k in range(0, size, width)]
+
+
+def column_by_column(score, picture, patch, fill):
+    turned = occluding(whole=True)(lambda x: score(x.transpose(1, 2)), picture.T, patch[::-1], fill)
+    return turned.T
+
+
+def tensors(score, picture, patch, fill):
+    return torch.from_numpy(occlusion_map(score, picture, patch, fill)) * score(picture[None])
+
+
+def expanded(score, picture, patch, fill):
+    pictures = picture.expand(12, -1, -1)
+    pictures[:, : patch[0], : patch[1]] = fill
+    return score(pictures).detach().numpy()
+
+
+def as_numpy(score, picture, patch, fill):
+    return occlusion_map(lambda x: score(x.numpy()), picture, patch, fill)
+
+
+def enlarged(score, picture, patch, fill):
+    values = np.kron(occlusion_map(score, picture, patch, fill), np.ones(patch))
+    return values[: picture.shape[0], : picture.shape[1]]
+
+
+MAPS = [
+    (after(occlusion_map, np.negative), "sign is turned"),
+    (after(occluding(base=False), np.negative), "scores of the covered pictures"),
+    (occluding(fills=lambda x: 0.0), "covered with 0, whatever"),
+    (occluding(fills=lambda x: x.mean()), "picture's mean"),
+    (occluding(fills=lambda x: x.min()), "smallest value"),
+    (occluding(cover=added), "added to the patch"),
+    (occluding(whole=True), "patches before stay covered"),
+    (column_by_column, "patches before stay covered"),
+    (occluding(keep=True), "changes the picture in place"),
+    (occluding(cover=all_but), "everything but the patch"),
+    (occluding(ends=inwards), "moved inwards"),
+    (occluding(swap=True), r"`patch` is \(frames, bands\)"),
+    (after(occlusion_map, np.transpose), "Rows and columns are swapped"),
+    (occluding(ends=lambda size, width: range(0, size - width + 1, width)), "last row or column of patches is missing"),
+    (occluding(ends=lambda size, width: range(size - width + 1)), "patches overlap"),
+    (enlarged, "not one for each value"),
+    (after(occlusion_map, np.ravel), "grid is missing"),
+    (after(occlusion_map, np.abs), "sign of the differences is lost"),
+    (after(occlusion_map, lambda v: v.clip(min=0)), "below 0 are lost"),
+    (after(occlusion_map, lambda v: v / np.abs(v).max()), "divided by the largest"),
+    (after(occlusion_map, lambda v: (v - v.min()) / np.ptp(v)), "scaled to 0"),
+    (after(occlusion_map, lambda v: v / 12 * np.outer([1, 1, 4 / 3], [1, 1, 1, 3])), "size of the patch"),
+    (after(occlusion_map, np.square), "squared"),
+    (after(occluding(fills=lambda x: 0.0), np.negative), "two things are wrong.*sign.*covered with 0"),
+    (after(occlusion_map, lambda v: v * 1.1), "right shape, but other values"),
+    (after(occlusion_map, lambda v: v * np.nan), "right shape, but other values"),
+    (occluding(batch=False), r"single picture, \(11, 10\); it wants a batch"),
+    (occluding(cut=True), "whole pictures"),
+    (occluding(free=False), r"torch\.no_grad\(\)"),
+    (as_numpy, "should be a tensor"),
+    (tensors, "carries gradients; a numpy array"),
+    (after(occlusion_map, torch.from_numpy), r"a numpy array is wanted: .*\.numpy"),
+    (expanded, r"add \.clone"),
+    (as_list(occlusion_map), "numpy array, but it is a list"),
+    (after(occlusion_map, lambda v: v.astype(object)), "holds object"),
+    (lambda score, picture, patch, fill: None, "None .*return"),
+    (GenreLSTM, "give the function itself"),
+    (stub, "nothing here yet"),
+]
+
+
+def transferring(copied=copy.deepcopy, head=None, weights=True, sleep=True, then=None, thaw=True):
+    """A transfer with one part of it changed."""
+
+    def transfer(network, outputs, frozen):
+        new = copied(network)
+        new.head = (head or (lambda old, n: nn.Linear(old.in_features, n)))(network.head, outputs)
+        if weights and (thaw or frozen):
+            new.trunk.requires_grad_(not frozen)
+        if sleep:
+            new.trunk.register_forward_pre_hook(asleep_while_frozen)
+        if then and frozen:
+            then(new)
+        return new
+
+    return transfer
+
+
+def anew(network):
+    new = copy.deepcopy(network)
+    for part in new.trunk.modules():
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
+    return new
+
+
+def statistics_lost(network):
+    new = copy.deepcopy(network)
+    for part in new.trunk.modules():
+        if hasattr(part, "reset_running_stats"):
+            part.reset_running_stats()
+    return new
+
+
+def shared(network):
+    new = copy.deepcopy(network)
+    new.trunk = network.trunk
+    return new
+
+
+def no_memory(new):
+    for part in new.trunk.modules():
+        if hasattr(part, "momentum"):
+            part.momentum = 0.0
+
+
+def sets_a_name(new):
+    new.trunk.requires_grad = False
+    new.trunk.eval()
+
+
+def sleeps_wholly(new):
+    new.eval()
+    new.train = lambda mode=True: new
+
+
+def renames(network, outputs, frozen):
+    new = transfer(network, outputs, frozen)
+    new.classifier = new.head
+    del new.head
+    return new
+
+
+def always_frozen(network, outputs, frozen):
+    new = copy.deepcopy(network)
+    new.trunk = Still(new.trunk)
+    new.head = nn.Linear(network.head.in_features, outputs)
+    return new
+
+
+def still_norms(network, outputs, frozen):
+    new = transfer(network, outputs, frozen)
+    for part in new.trunk.modules():
+        if hasattr(part, "momentum"):
+            part.eval()
+            part.train = lambda mode=True, part=part: part
+    return new
+
+
+def own_network(network, outputs, frozen):
+    new = GenreLSTM(7, outputs)
+    new.trunk, new.head = new.lstm, nn.Linear(6, outputs)
+    return new
+
+
+def moves_the_given(network, outputs, frozen):
+    network.eval()
+    return transfer(network, outputs, frozen)
+
+
+TRANSFERS = [
+    (lambda network, outputs, frozen: network, "returns the given network itself"),
+    (transferring(copied=copy.copy), "given network has another head.*copy.deepcopy"),
+    (transferring(copied=shared, weights=False, sleep=False), "shares weights with the given one"),
+    (transferring(copied=shared), "given network is frozen or thawed"),
+    (moves_the_given, "put in another mode"),
+    (transferring(copied=anew), "what it has learned is lost"),
+    (transferring(copied=statistics_lost), "other running statistics"),
+    (transferring(head=lambda old, n: copy.deepcopy(old)), "head has the old weights"),
+    (transferring(head=lambda old, n: copy.deepcopy(old) if n == old.out_features else nn.Linear(6, n)), "a fresh one"),
+    (transferring(head=lambda old, n: nn.Linear(6, 4)), "4 outputs; 3 are wanted"),
+    (transferring(head=lambda old, n: nn.Linear(n, old.in_features)), "outputs; 4 are wanted"),
+    (transferring(head=lambda old, n: nn.Linear(128, n)), "the trunk gives 6: network.head.in_features"),
+    (transferring(head=lambda old, n: nn.Sequential(nn.Dropout(), nn.Linear(6, n))), "head is a Sequential"),
+    (transferring(then=lambda new: new.requires_grad_(False)), "head is frozen too"),
+    (transferring(weights=False), "weights of the trunk have a gradient"),
+    (transferring(weights=False, sleep=False, then=sets_a_name), "only sets a name on the module"),
+    (transferring(then=lambda new: new.trunk[1].requires_grad_(True)), "2 weights of the trunk have a gradient"),
+    (transferring(sleep=False), "move as it comes.*requires_grad says nothing"),
+    (transferring(sleep=False, then=lambda new: new.trunk.eval()), r"move after \.train\(\).*every part"),
+    (transferring(sleep=False, then=lambda new: new.eval()), r"move after \.train\(\)"),
+    (transferring(sleep=False, then=no_memory), "normalise by the batch"),
+    (transferring(then=sleeps_wholly), "whole network stays in evaluation mode"),
+    (transferring(thaw=False), "frozen itself: frozen=False, but the trunk of a network that was frozen stays frozen"),
+    (always_frozen, "frozen=False, but the trunk stays frozen"),
+    (still_norms, "statistics of the batch norms stand still"),
+    (renames, r"no `\.head`"),
+    (own_network, "other parts than the given network's"),
+    (lambda network, outputs, frozen: transfer(network, outputs, frozen).trunk, r"no `\.trunk`"),
+    (lambda network, outputs, frozen: transfer(network, outputs, frozen).state_dict(), "should return a network"),
+    (lambda network, outputs, frozen: None, "None .*return"),
+    (GenreLSTM, "give the function itself"),
+    (stub, "nothing here yet"),
+]
+
+WRONG: dict[str, list] = {"GenreLSTM": LSTMS, "occlusion_map": MAPS, "transfer": TRANSFERS}
