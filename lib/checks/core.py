@@ -29,6 +29,7 @@ HOME = {
     "GenreLSTM": "music_networks",
     "occlusion_map": "music_inside",
     "transfer": "music_transfer",
+    "write_submission": "submissions",
     "split_half_reliability": "halvings",
     "merge_classes": "labels",
     "beat_medians": "stretches",

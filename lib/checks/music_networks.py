@@ -1,5 +1,6 @@
 """The check of the bidirectional LSTM for music: batches of clips of different length, with no word of the padding."""
 
+import warnings
 from typing import TYPE_CHECKING
 
 from lib.checks.compare import describe, difference, expect_tensor, find_mistakes, students_code, told
@@ -27,7 +28,8 @@ def made(answer: object, name: str, *sizes: int, **named: float) -> "torch.nn.Mo
         f"give the class itself, a torch.nn.Module: check({name!r}, {name}); this is {describe(answer)}.",
     )
     asked = ", ".join([*map(str, sizes), *(f"{k}={v}" for k, v in named.items())])
-    with students_code(f"making {name}({asked})"):
+    with students_code(f"making {name}({asked})"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "dropout option adds dropout")  # of a single layer; that is no mistake
         return answer(*sizes, **named)
 
 

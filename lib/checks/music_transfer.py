@@ -69,8 +69,14 @@ def expect_untouched(net: "torch.nn.Module", before: dict, when: str) -> None:
     head = [n for n in weights if n.startswith("head")]
     shallow = "It shares its parts with the new one: copy.deepcopy copies those too, copy.copy doesn't."
     expect(same(before, after, head), f"the given network has another head {when}. {shallow}")
-    expect(before["trains"] == after["trains"], f"the given network is frozen or thawed {when}. {shallow}")
-    expect(before["modes"] == after["modes"], f"the given network is put in another mode {when}. {shallow}")
+    expect(
+        before["trains"] == after["trains"],
+        f"the given network itself is frozen or thawed {when}: do that to the copy, and to a deep one.",
+    )
+    expect(
+        before["modes"] == after["modes"],
+        f"the given network itself is put in another mode {when}: call train() and eval() on the copy only.",
+    )
     expect(same(before, after, weights), f"the given network's weights or statistics have changed {when}. {shallow}")
 
 
@@ -182,7 +188,7 @@ def expect_frozen(new: "torch.nn.Module") -> None:
         expect(not with_gradient, text)
         expect(not moved(new, before, statistics=False), "frozen=True, but the trunk's weights change in training.")
         still = moved(new, before, statistics=True)
-        text = f"frozen=True, but the running statistics of the trunk's batch norms move {said}."
+        text = f"frozen=True, but the running statistics of the trunk's batch norms move, {said}."
         if said.startswith("after .train()"):
             text += " eval() holds only until then: train() reaches every part. See to it that the trunk stays asleep."
         elif said.startswith("as"):

@@ -1,9 +1,11 @@
 """Right answers to the tasks on networks and what is made of them of the unit on music, each written in its own way."""
 
 import copy
+import csv
 import math
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -135,8 +137,47 @@ def transfer_norm_by_norm(network, outputs, frozen):
     return new
 
 
+def write_submission(path, ids, predicted, columns, expected):
+    """A table that is indexed by the ids; pandas itself refuses wrong shapes."""
+    table = pd.DataFrame(predicted, index=pd.Index(ids, name="id"), columns=columns)
+    absent = set(expected) - set(ids)
+    if absent or table.index.has_duplicates or not np.isfinite(table.to_numpy()).all() or predicted.ndim != 2:
+        raise ValueError(f"missing {absent}, or twice, or not finite")
+    table.loc[expected].to_csv(path)
+
+
+def write_submission_by_csv(path, ids, predicted, columns, expected):
+    """A dict from id to row; six decimals."""
+    if np.shape(predicted) != (len(ids), len(columns)):
+        raise ValueError("shapes")
+    found = dict(zip(ids.tolist(), predicted.tolist(), strict=True))
+    if len(found) < len(ids):
+        raise ValueError("an id twice")
+    lines = []
+    for name in expected.tolist():
+        if name not in found:
+            raise ValueError(name)
+        if not all(map(math.isfinite, found[name])):
+            raise ValueError("not finite")
+        lines.append([name, *(f"{value:.6f}" for value in found[name])])
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["id", *columns], *lines])
+
+
+def write_submission_by_sorting(path, ids, predicted, columns, expected):
+    """The place of each id by a search among the sorted ones; the text is made first, and written at once."""
+    order = np.argsort(ids)
+    place = order[np.searchsorted(ids, expected, sorter=order).clip(max=len(ids) - 1)]
+    right = predicted.shape == (len(ids), len(columns)) and len(np.unique(ids)) == len(ids)
+    if not (right and np.array_equal(ids[place], expected) and np.isfinite(predicted).all()):
+        raise ValueError("no")
+    rows = [",".join(map(str, [name, *row])) for name, row in zip(expected, predicted[place].tolist(), strict=True)]
+    path.write_text("\n".join([",".join(["id", *columns]), *rows]))
+
+
 RIGHT: dict[str, list] = {
     "GenreLSTM": [GenreLSTM, GenreLSTMClipByClip, GenreLSTMFromOutputs, GenreLSTMSorted],
     "occlusion_map": [occlusion_map, occlusion_map_at_once],
     "transfer": [transfer, transfer_in_a_wrapper, transfer_norm_by_norm],
+    "write_submission": [write_submission, write_submission_by_csv, write_submission_by_sorting],
 }

@@ -1,10 +1,20 @@
 """Wrong answers to the tasks on networks of the unit on music, each with the word by which its message must name it."""
 
 import copy
+import os
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
-from music_networks_right import GenreLSTM, Still, asleep_while_frozen, occlusion_map, transfer
+from music_networks_right import (
+    GenreLSTM,
+    Still,
+    asleep_while_frozen,
+    occlusion_map,
+    transfer,
+    write_submission,
+)
 from spoilt_answers import after, as_list, stub
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -398,7 +408,7 @@ TRANSFERS = [
     (lambda network, outputs, frozen: network, "returns the given network itself"),
     (transferring(copied=copy.copy), "given network has another head.*copy.deepcopy"),
     (transferring(copied=shared, weights=False, sleep=False), "shares weights with the given one"),
-    (transferring(copied=shared), "given network is frozen or thawed"),
+    (transferring(copied=shared), "given network itself is frozen or thawed"),
     (moves_the_given, "put in another mode"),
     (transferring(copied=anew), "what it has learned is lost"),
     (transferring(copied=statistics_lost), "other running statistics"),
@@ -412,9 +422,9 @@ TRANSFERS = [
     (transferring(weights=False), "weights of the trunk have a gradient"),
     (transferring(weights=False, sleep=False, then=sets_a_name), "only sets a name on the module"),
     (transferring(then=lambda new: new.trunk[1].requires_grad_(True)), "2 weights of the trunk have a gradient"),
-    (transferring(sleep=False), "move as it comes.*requires_grad says nothing"),
-    (transferring(sleep=False, then=lambda new: new.trunk.eval()), r"move after \.train\(\).*every part"),
-    (transferring(sleep=False, then=lambda new: new.eval()), r"move after \.train\(\)"),
+    (transferring(sleep=False), "move, as it comes.*requires_grad says nothing"),
+    (transferring(sleep=False, then=lambda new: new.trunk.eval()), r"move, after \.train\(\).*every part"),
+    (transferring(sleep=False, then=lambda new: new.eval()), r"move, after \.train\(\)"),
     (transferring(sleep=False, then=no_memory), "normalise by the batch"),
     (transferring(then=sleeps_wholly), "whole network stays in evaluation mode"),
     (transferring(thaw=False), "frozen itself: frozen=False, but the trunk of a network that was frozen stays frozen"),
@@ -429,4 +439,150 @@ TRANSFERS = [
     (stub, "nothing here yet"),
 ]
 
-WRONG: dict[str, list] = {"GenreLSTM": LSTMS, "occlusion_map": MAPS, "transfer": TRANSFERS}
+
+def submitting(rows=None, check=True, finite=np.isfinite, shapes=True, unique=True, known=True, text=None, **csv):
+    """A submission with one part of it changed; `rows` from the table and the expected ids, `text` from the text."""
+
+    def write_submission(path, ids, predicted, columns, expected):
+        predicted = np.asarray(predicted)
+        if shapes and predicted.shape != (len(ids), len(columns)):
+            raise ValueError("shapes")
+        if unique and len(set(ids.tolist())) < len(ids):
+            raise ValueError("twice")
+        if known and not set(expected.tolist()) <= set(ids.tolist()):
+            raise ValueError("missing")
+        if finite and not finite(predicted).all():
+            raise ValueError("not finite")
+        n = len(ids) if shapes else min(len(ids), len(predicted))
+        if not shapes:
+            predicted = predicted.reshape(len(predicted), -1)
+            columns = (columns + list("xyz"))[: predicted.shape[1]]
+        table = pd.DataFrame(predicted[:n], index=pd.Index(ids[:n], name="id"), columns=columns)
+        table = (rows or (lambda t, e: t.loc[e]))(table, expected)
+        said = table.to_csv(**csv)
+        Path(path).write_text(text(said) if text else said)
+
+    return write_submission
+
+
+def begun_too_early(path, ids, predicted, columns, expected):
+    with open(path, "w") as file:
+        file.write(",".join(["id", *columns]) + "\n")
+        if len(set(ids.tolist())) < len(ids) or not np.isfinite(predicted).all():
+            raise ValueError("no")
+        if predicted.shape != (len(ids), len(columns)):
+            raise ValueError("shapes")
+        for name in expected:
+            if name not in ids:
+                raise ValueError(name)
+            row = predicted[ids.tolist().index(name)]
+            file.write(",".join(map(str, [name, *row.tolist()])) + "\n")
+
+
+def elsewhere(path, ids, predicted, columns, expected):
+    write_submission("submission.csv", ids, predicted, columns, expected)
+
+
+def and_a_copy(path, ids, predicted, columns, expected):
+    write_submission(path, ids, predicted, columns, expected)
+    write_submission(str(path) + ".bak", ids, predicted, columns, expected)
+
+
+def by_dict(path, ids, predicted, columns, expected):
+    found = dict(zip(ids.tolist(), predicted.tolist(), strict=False))
+    lines = [",".join(map(str, [name, *found[name]])) for name in expected.tolist()]
+    Path(path).write_text("\n".join([",".join(["id", *columns]), *lines]))
+
+
+def floats_of_all(path, ids, predicted, columns, expected):
+    write_submission(path, ids.astype(float) if ids.dtype.kind == "i" else ids, predicted, columns, expected)
+
+
+def asserting(path, ids, predicted, columns, expected):
+    assert set(expected.tolist()) <= set(ids.tolist())
+    write_submission(path, ids, predicted, columns, expected)
+
+
+def zipped(path, ids, predicted, columns, expected):
+    """The numbers as they came, beside the ids as they are wanted."""
+    predicted = predicted[: len(expected)]
+    pd.DataFrame(predicted, columns=columns).assign(id=expected)[["id", *columns]].to_csv(path, index=False)
+
+
+def sorts_ids(path, ids, predicted, columns, expected):
+    write_submission(path, ids, predicted, columns, expected)
+    ids.sort()
+
+
+def filtered(path, ids, predicted, columns, expected):
+    kept = np.isin(ids, expected)
+    pd.DataFrame(predicted[kept], index=pd.Index(expected, name="id"), columns=columns).to_csv(path)
+
+
+def removes_on_error(path, ids, predicted, columns, expected):
+    try:
+        by_dict(path, ids, predicted, columns, expected)
+    except KeyError:
+        os.remove(path)
+
+
+SUBMISSIONS = [
+    (submitting(lambda t, e: t), "rows are those of `ids`, in that order"),
+    (submitting(lambda t, e: t[t.index.isin(e)]), "stand in the order of `ids`"),
+    (submitting(lambda t, e: t.loc[np.sort(e)]), "sorted by id"),
+    (submitting(lambda t, e: t.loc[e[::-1]]), "another order than `expected`"),
+    (submitting(lambda t, e: t.loc[[*e, *t.index.difference(e)]]), "ids that `expected` doesn't have"),
+    (submitting(lambda t, e: t.loc[e[:-1]]), "writes 4 rows; `expected` has 5"),
+    (submitting(lambda t, e: t.loc[e].reset_index()), r"header is `,id,calmness.*index=False"),
+    (submitting(lambda t, e: t.loc[e].rename_axis(None)), "first column has no name"),
+    (submitting(lambda t, e: t.loc[e].rename_axis("name")), "header is `name,calmness,power,joy`; it should be `id"),
+    (submitting(lambda t, e: t.loc[e].rename(columns=str.upper)), "it should be `id,calmness,power,joy`"),
+    (submitting(lambda t, e: t.loc[e].set_axis(range(t.shape[1]), axis=1)), "numbers of the columns in place"),
+    (submitting(lambda t, e: t.loc[e], header=False), "header is missing"),
+    (submitting(lambda t, e: t.loc[e].sort_index(axis=1)), "columns are in another order"),
+    (submitting(lambda t, e: t.loc[e], index=False), "ids have no column"),
+    (submitting(lambda t, e: t.loc[e], sep=";"), "separated by commas"),
+    (submitting(text=lambda s: "# " + s), "a # in it"),
+    (submitting(text=lambda s: s.replace(",", ", ")), "spaces"),
+    (submitting(text=lambda s: s.replace("0.", "0,")), "7 fields; the header has 4"),
+    (submitting(text=lambda s: s.replace("0.", "p=0.")), "no number that"),
+    (submitting(text=lambda s: ""), "file is empty"),
+    (submitting(lambda t, e: t.loc[e].round(2)), "rounded to 2 decimals"),
+    (submitting(float_format="%.4f"), "rounded to 4 decimals"),
+    (submitting(lambda t, e: t.loc[e] * 100), "in percent"),
+    (submitting(lambda t, e: t.loc[e].div(t.loc[e].sum(axis=1), axis=0)), "scaled to a sum of 1"),
+    (submitting(lambda t, e: (t.loc[e] > 0.5).astype(int)), "set to 0 and 1"),
+    (submitting(lambda t, e: t.loc[e] + 0.1), "not those of `predicted`"),
+    (submitting(lambda t, e: t.loc[e, t.columns[::-1]].set_axis(t.columns, axis=1)), "under other columns"),
+    (zipped, "the first predictions, as they came"),
+    (filtered, "in the order of `ids`, the ids in that of `expected`"),
+    (floats_of_all, "array of floats"),
+    (submitting(lambda t, e: t.reindex(e), known=False), "without a prediction should raise.*NaN, or nothing"),
+    (submitting(lambda t, e: t.reindex(e, fill_value=0), known=False), "filled with 0"),
+    (submitting(lambda t, e: t.reindex(e, method=None).fillna(t.mean()), known=False), "nobody predicted"),
+    (submitting(lambda t, e: t.loc[[i for i in e if i in t.index]], known=False), "row is left out"),
+    (submitting(known=False), "KeyError.*expected id without"),
+    (by_dict, "KeyError.*where it should raise a ValueError"),
+    (asserting, "AssertionError.*where it should raise a ValueError"),
+    (submitting(unique=False), "two predictions should raise"),
+    (submitting(lambda t, e: t[~t.index.duplicated()].loc[e], unique=False), "two predictions.*which of the two"),
+    (submitting(finite=None), "that is NaN should raise"),
+    (submitting(finite=lambda p: ~np.isnan(p)), "infinite should raise.*np.isfinite does"),
+    (submitting(finite=lambda p: p < np.inf), "minus infinity"),
+    (submitting(shapes=False), "fewer rows of predictions than ids should raise.*zip"),
+    (begun_too_early, r"leaves answers\.csv behind"),
+    (elsewhere, r"writes submission\.csv in place of `path`"),
+    (and_a_copy, r"other files beside the one wanted: .*bak"),
+    (removes_on_error, "FileNotFoundError"),
+    (sorts_ids, "in place"),
+    (lambda path, *given: None, "no file afterwards"),
+    (GenreLSTM, "give the function itself"),
+    (stub, "nothing here yet"),
+]
+
+WRONG: dict[str, list] = {
+    "GenreLSTM": LSTMS,
+    "occlusion_map": MAPS,
+    "transfer": TRANSFERS,
+    "write_submission": SUBMISSIONS,
+}
