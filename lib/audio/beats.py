@@ -62,7 +62,7 @@ def of_clip(signal: np.ndarray) -> dict[str, np.ndarray]:
     power = spectrum.real**2 + spectrum.imag**2
     mel = librosa.feature.melspectrogram(S=power, sr=RATE, n_mels=BANDS)
     decibels = 10 * np.log10(np.maximum(mel, FLOOR))
-    chroma = librosa.feature.chroma_stft(S=power, sr=RATE, n_fft=WINDOW)
+    chroma = librosa.feature.chroma_stft(S=power, sr=RATE, n_fft=WINDOW, tuning=_tuning(power))
     tempo, beats = _beats(decibels)
     edges = beats if len(beats) >= LEAST_BEATS else half_seconds(decibels.shape[1])
     made = {
@@ -91,6 +91,16 @@ def half_seconds(frames: int) -> np.ndarray:
     """The frame numbers nearest to each half second, but for a last stretch of less than half of one."""
     step = STRETCH * RATE / HOP
     return np.round(np.arange(1, round(frames / step)) * step).astype(int)
+
+
+def _tuning(power: np.ndarray) -> float:
+    """How far the clip is from A4 = 440 Hz, in semitones: what `librosa.estimate_tuning` finds in all of `power`.
+
+    It looks at peaks below 4 kHz only, so it is given no bins above: the same frequencies at a lower rate. That takes a
+    third of the time. Above them matters only whether a frame's strongest bin is there, which it is told.
+    """
+    bins = int(4000 / RATE * WINDOW) + 8
+    return librosa.estimate_tuning(S=power[: bins + 1], sr=2 * bins * RATE / WINDOW, ref=0.1 * power.max(0)[None])
 
 
 def _beats(decibels: np.ndarray) -> tuple[float, np.ndarray]:

@@ -171,9 +171,12 @@ def _contents(signals: Sequence[np.ndarray]) -> Iterator[str | DataError]:
     """For each clip a hash of all its features depend on, or why it can't be read."""
     paths, read = getattr(signals, "paths", None), getattr(signals, "read", None)
     code = [one_clip, sys.modules[__name__]]
-    if paths is not None:  # what the bytes mean is up to the reader
-        code.append(sys.modules[getattr(read, "func", read).__module__])
-    key = f"{kept.code_hash(*code)} librosa {version('librosa')} numpy {version('numpy')} "
+    settings = ""
+    if paths is not None:  # what the bytes mean is up to the reader and, in a partial, its settings
+        function = getattr(read, "func", read)
+        code.append(sys.modules[function.__module__])
+        settings = f"{function.__qualname__} {getattr(read, 'args', '')} {getattr(read, 'keywords', '')}"
+    key = f"{kept.code_hash(*code)} {settings} librosa {version('librosa')} numpy {version('numpy')} "
     for i in range(len(signals)):
         digest = hashlib.sha256(key.encode())
         try:
