@@ -16,6 +16,7 @@ from typing import Any
 
 _HOME = {
     "ArchiveError": "errors",
+    "Clips": "music",
     "DataError": "errors",
     "DataSet": "registry",
     "DiskFull": "errors",
@@ -31,6 +32,11 @@ _HOME = {
     "group_folds": "splits",
     "length_bins": "speech",
     "load_cinc2017": "cinc2017",
+    "load_emotify": "emotify",
+    "load_emotify_answers": "emotify",
+    "load_fma": "fma",
+    "load_fma_affect": "fma",
+    "load_gtzan": "gtzan",
     "load_heart": "heart",
     "load_librispeech_sex": "librispeech_sex",
     "load_msp_podcast": "msp_podcast",
@@ -42,6 +48,7 @@ _HOME = {
     "read_heart": "heart",
     "read_librispeech_sex": "librispeech_sex",
     "read_msp_podcast": "msp_podcast",
+    "read_music": "music",
     "read_ravdess": "ravdess",
     "read_speech": "speech",
     "read_timit": "timit",
