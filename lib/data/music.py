@@ -78,8 +78,9 @@ def read_music(path: Path, rate: int = RATE, start: float = 0.0, seconds: float 
     Raises `DataError`, naming the file, when it is missing, empty, no sound, silent from end to end, holds NaN, or is
     cut short. That it is cut short shows in a wav or au by its head, in a flac by its frames, in an ogg by its last
     page (bytes behind that one count as the rest of another), and in an mp3 by the count that most encoders put at
-    its start (Xing or Info). It does not show in an mp3 without that count, in the last two frames (0.1 s) of one with
-    it, nor when bytes lack or are spoilt inside an ogg or mp3: their decoders go on at the next frame.
+    its start (Xing or Info), to within 0.1 s. It does not show in an mp3 without that count. Such a one must have a
+    constant bit rate, too: of a varying one only a guess at the length is to be had, and it is cut to that. Bytes
+    spoilt inside an ogg or mp3 may pass, since the decoder goes on at the next frame.
     """
     import numpy as np
     import soundfile

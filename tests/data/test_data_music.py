@@ -94,6 +94,14 @@ def test_an_ogg_that_ends_between_two_pages_is_told(tmp_path):
         read_music(path)
 
 
+def test_an_mp3_of_constant_bit_rate_is_read_whole_without_the_count_at_its_start(tmp_path):
+    path = write(tmp_path / "a.mp3", tone(6), bitrate_mode="CONSTANT", compression_level=0.5)
+    whole = path.read_bytes()
+    assert b"Info" in whole[:60]
+    path.write_bytes(whole[whole.index(b"\xff\xf3", 60) :])  # from the second frame on
+    assert len(read_music(path)) == pytest.approx(6 * RATE, abs=2 * 1152)
+
+
 def test_a_wav_of_unknown_length_from_a_pipe_is_read_as_far_as_it_goes(tmp_path):
     path = write(tmp_path / "a.wav", tone())
     whole = bytearray(path.read_bytes())
