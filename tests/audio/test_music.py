@@ -89,10 +89,12 @@ def made(monkeypatch):
 
 
 def shrill(seconds=3.0):
-    """Chimes out of tune below a louder whistle at 9 kHz."""
+    """Chimes in tune, and twice as long ones out of tune that a whistle at 9 kHz drowns."""
     time = np.arange(int(seconds * RATE)) / RATE
-    chimes = sum(np.sin(2 * np.pi * 452 * 2 ** (step / 12) * time) for step in (0, 4, 7)) * np.exp(-3 * (time % 0.5))
-    return (0.1 * chimes + 0.3 * (time % 1 < 0.5) * np.sin(2 * np.pi * 9000 * time)).astype(np.float32)
+    drowned = time % 1.5 < 1
+    pitch = np.where(drowned, 452, 440)
+    chimes = sum(np.sin(2 * np.pi * pitch * 2 ** (step / 12) * time) for step in (0, 4, 7)) * np.exp(-(time % 0.5))
+    return (0.05 * chimes + 0.5 * drowned * np.sin(2 * np.pi * 9000 * time)).astype(np.float32)
 
 
 @pytest.mark.slow  # librosa's first use
