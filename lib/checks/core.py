@@ -27,6 +27,7 @@ HOME = {
     "denoising_loss": "recovery",
     "conclusions": "conclusions",
     "GenreLSTM": "music_networks",
+    "GenreCNN": "music_cnn",
     "occlusion_map": "music_inside",
     "transfer": "music_transfer",
     "write_submission": "submissions",

@@ -95,7 +95,7 @@ def map_recipe(score: Score, picture: "torch.Tensor", patch: tuple[int, int], re
     (high, wide), (steps, bands) = (patch[::-1] if recipe.swapped else patch), picture.shape
     rows, columns = -(-steps // high), -(-bands // wide)
     fills = {"fill": FILL, "zero": 0.0, "mean": picture.mean(), "min": picture.min()}
-    values, sizes = np.zeros((rows, columns)), np.ones((rows, columns))
+    pictures, sizes = torch.zeros(rows, columns, steps, bands), np.ones((rows, columns))
     covered = torch.zeros(steps, bands, dtype=torch.bool)
     cells = list(product(range(rows), range(columns)))
     with torch.no_grad():
@@ -109,8 +109,10 @@ def map_recipe(score: Score, picture: "torch.Tensor", patch: tuple[int, int], re
             covered[top : top + high, first : first + wide] = True
             sizes[row, column] = covered.sum()
             hidden = ~covered if recipe.only else covered
-            shown = torch.where(hidden, picture + FILL if recipe.fill == "add" else fills[recipe.fill], picture)
-            values[row, column] = score(shown[None]).item()
+            pictures[row, column] = torch.where(
+                hidden, picture + FILL if recipe.fill == "add" else fills[recipe.fill], picture
+            )
+        values = score(pictures.flatten(0, 1)).reshape(rows, columns).double().numpy()
     values = recipe.sign * ((base if recipe.less else 0.0) - values)
     if not recipe.less:
         values = -values

@@ -3,11 +3,13 @@
 import copy
 import csv
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
@@ -47,7 +49,7 @@ class GenreLSTMFromOutputs(GenreLSTM):
         outputs, lengths = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
         forwards, backwards = outputs.chunk(2, dim=-1)
         last = forwards[torch.arange(len(outputs)), lengths - 1]
-        return self.linear(nn.functional.dropout(torch.hstack([last, backwards[:, 0]]), 0.3, self.training))
+        return self.linear(F.dropout(torch.hstack([last, backwards[:, 0]]), 0.3, self.training))
 
 
 class GenreLSTMSorted(GenreLSTM):
@@ -58,6 +60,63 @@ class GenreLSTMSorted(GenreLSTM):
         h = self.lstm(pack_padded_sequence(x[order], lengths, batch_first=True))[1][0]
         h = h.unflatten(0, (-1, 2))[-1].transpose(0, 1).flatten(1)
         return self.linear(h)[order.argsort()]
+
+
+class Trunk(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layers = []
+        for before, channels in pairwise((1, 16, 32, 64, 128)):
+            layers += [nn.Conv2d(before, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
+            layers += [nn.ReLU(), nn.MaxPool2d(2)]
+        self.blocks, self.drop = nn.Sequential(*layers), nn.Dropout(0.3)
+
+    def forward(self, x):
+        x = self.blocks(x.unsqueeze(1))
+        return self.drop(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))
+
+
+class GenreCNN(nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.trunk, self.head = Trunk(), nn.Linear(256, outputs)
+
+    def forward(self, x):
+        return self.head(self.trunk(x))
+
+
+class Both(nn.Module):
+    """The maximum first, by layers of PyTorch."""
+
+    def __init__(self):
+        super().__init__()
+        self.ways = nn.ModuleList([nn.AdaptiveMaxPool2d(1), nn.AdaptiveAvgPool2d(1)])
+
+    def forward(self, x):
+        return torch.cat([way(x) for way in self.ways], dim=1).flatten(1)
+
+
+class Turn(nn.Module):
+    """Bands upwards, in the memory format that convolutions like."""
+
+    def forward(self, x):
+        return x.mT[:, None].contiguous(memory_format=torch.channels_last)
+
+
+class GenreCNNInARow(nn.Module):
+    """One Sequential; the pool before the ReLU gives the same; dropout between trunk and head."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        block = [
+            nn.Sequential(nn.Conv2d(i, o, 3, padding="same"), nn.BatchNorm2d(o), nn.MaxPool2d(2), nn.ReLU(True))
+            for i, o in ((1, 16), (16, 32), (32, 64), (64, 128))
+        ]
+        self.head = nn.LazyLinear(outputs)
+        self.trunk = nn.Sequential(Turn(), *block, Both())
+
+    def forward(self, x):
+        return self.head(F.dropout(self.trunk(x), 0.3, self.training))
 
 
 def occlusion_map(score, picture, patch, fill):
@@ -177,6 +236,7 @@ def write_submission_by_sorting(path, ids, predicted, columns, expected):
 
 RIGHT: dict[str, list] = {
     "GenreLSTM": [GenreLSTM, GenreLSTMClipByClip, GenreLSTMFromOutputs, GenreLSTMSorted],
+    "GenreCNN": [GenreCNN, GenreCNNInARow],
     "occlusion_map": [occlusion_map, occlusion_map_at_once],
     "transfer": [transfer, transfer_in_a_wrapper, transfer_norm_by_norm],
     "write_submission": [write_submission, write_submission_by_csv, write_submission_by_sorting],
