@@ -202,6 +202,21 @@ def vision_to_audio() -> str:
     return svg(800, 450, "A square grid of tiles, resampled to a wide and flat one", *shapes)
 
 
+def beats() -> str:
+    """Twelve rows of cells, one a pitch class, cut at the beats: for the unit on music."""
+    edges = (60, 144, 236, 316, 408, 498, 578, 668, 740)
+    chords = ((0, 4, 7), (0, 4, 7), (5, 9, 0), (5, 9, 0), (7, 11, 2), (7, 11, 2), (0, 4, 7), (0, 4, 7))
+    shapes = []
+    for left, right, chord in zip(edges, edges[1:], chords, strict=False):
+        for pitch in range(12):
+            struck = pitch in chord
+            box = f'x="{left + 3}" y="{370 - 28 * pitch}" width="{right - left - 8}" height="23"'
+            colour, opacity = (ORANGE if pitch == chord[0] else TEAL, 1) if struck else (GREY, 0.22)
+            shapes.append(f'<rect {box} rx="5" fill="{colour}" opacity="{opacity}"/>')
+    shapes += [line([(x, 44), (x, 410)], GREY, 4) for x in edges]
+    return svg(800, 450, "Twelve rows of coloured cells, cut by vertical lines at the beats", *shapes)
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
@@ -210,6 +225,7 @@ PICTURES = {
     "blog/images/vision_to_audio.svg": vision_to_audio,
     "blog/images/gradient_accumulation.svg": gradient_accumulation,
     "notebooks/ecg_lstm/two_rhythms.svg": two_rhythms,
+    "notebooks/music_genre_affect/beats.svg": beats,
     "notebooks/speaker_sex/clear_and_spoiled.svg": clear_and_spoiled,
     "notebooks/start_here/two_shares.svg": two_shares,
     "projects/images/emotional_speech_detection.svg": calm_and_excited,
