@@ -145,9 +145,11 @@ def _statistics(
     return np.concatenate([measures.mean(1), measures.std(1), change, low, high, pulse]).astype(np.float32)
 
 
+# The contrasts are of octaves from 200 Hz up. Of peaks and of valleys, nothing more than 80 of librosa's dB (160 dB)
+# below a clip's strongest counts.
 _MEASURES = (
     *(f"mfcc{k}" for k in range(MFCCS)),
-    *(f"contrast{k}" for k in range(7)),  # dB between peaks and valleys, in octaves from 200 Hz
+    *(f"contrast{k}" for k in range(7)),  # half the dB from valleys to peaks: librosa takes magnitudes for power
     "centroid",
     "rolloff",
     "flatness",

@@ -1,21 +1,21 @@
 """The features of a set of music clips: computed once, by several processes, and kept.
 
->>> features = music_features(load_emotify())
+>>> clips = load_emotify()
+>>> features = music_features(clips)
 >>> genre = clips.table["genre"].iloc[features.rows]                    # of those clips that have features
 >>> features.beat_mel(0).shape                                          # (60, 128): steps from beat to beat
 >>> sequences = features.all("fused")                                   # list of (segments, 140)
 >>> features.failed                                                     # which clips have none, and why
 
 Every clip has a file of its own in the cache (0.4 MB for 30 s), named by a hash of the clip's content and of the code
-that makes the features. So what was interrupted goes on where it stopped, a changed clip is computed anew, and a
-second call decodes nothing. Arrays stay on disk until they are asked for.
+and libraries that make the features. So what was interrupted goes on where it stopped, a changed clip is computed
+anew, and a second call decodes nothing of clips that have features. Arrays stay on disk until they are asked for.
 """
 
 import hashlib
 import os
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,9 +26,11 @@ from typing import Protocol
 import joblib
 import numpy as np
 import pandas as pd
+import soundfile
 from threadpoolctl import threadpool_limits
 
 from lib.audio import beats as one_clip
+from lib.audio import signals as samples
 from lib.audio.beats import LEAST_BEATS, RATE, STATISTICS
 from lib.data import kept
 from lib.data.errors import DataError
@@ -36,6 +38,7 @@ from lib.data.progress import bar
 from lib.data.store import cache_folder
 
 HALVED = ("mel", "chroma", "beat_mel", "beat_chroma")  # kept as float16
+LIBRARIES = ("librosa", "numpy", "scipy", "soundfile")  # on whose versions the features depend
 KINDS = ("mel", "chroma", "beats", "beat_mel", "beat_chroma", "fused")
 
 
@@ -101,7 +104,10 @@ class MusicFeatures:
     def _of(self, i: int, *names: str) -> list[np.ndarray]:
         found = _read(self.files[i], *names)
         if found is None:
-            raise DataError(f"{self.files[i]}, the features of {self.names[i]}, is gone: call music_features again.")
+            raise DataError(
+                f"{self.files[i]}, the features of {self.names[i]}, is gone or damaged: "
+                "remove what is left of it and call music_features again."
+            )
         return found
 
 
@@ -109,7 +115,7 @@ def music_features(clips: Clips, workers: int = 2) -> MusicFeatures:
     """The features of every clip, from the cache or computed by `workers` processes (1: by this one).
 
     The number of workers changes nothing in the result. A clip that is silent, shorter than a second, not finite or
-    can't be decoded is listed in `failed`, and the others go on.
+    can't be decoded, or of which a library makes an error, is listed in `failed`, and the others go on.
 
     Parameters
     ----------
@@ -120,7 +126,8 @@ def music_features(clips: Clips, workers: int = 2) -> MusicFeatures:
     Raises
     ------
     ValueError
-        The clips are not at 22,050 samples a second, or none of them has features.
+        The clips are not at 22,050 samples a second, none of them has features, or the files' reader is no function
+        of a module (nor a partial of one).
     DataError
         The cache can't be written to.
     """
@@ -132,8 +139,8 @@ def music_features(clips: Clips, workers: int = 2) -> MusicFeatures:
     found, failed, todo = {}, {}, []
     folder = cache_folder() / ".music"
     for i, content in enumerate(_contents(clips.signals)):
-        if isinstance(content, DataError):
-            failed[i] = str(content)
+        if isinstance(content, Exception):
+            failed[i] = _why(content)
             continue
         file = folder / content[:2] / f"{content}.npz"
         found[i] = file, _summary(file)
@@ -167,16 +174,24 @@ def music_features(clips: Clips, workers: int = 2) -> MusicFeatures:
     )
 
 
-def _contents(signals: Sequence[np.ndarray]) -> Iterator[str | DataError]:
+def _contents(signals: Sequence[np.ndarray]) -> Iterator[str | Exception]:
     """For each clip a hash of all its features depend on, or why it can't be read."""
     paths, read = getattr(signals, "paths", None), getattr(signals, "read", None)
-    code = [one_clip, sys.modules[__name__]]
+    code = [one_clip, samples, sys.modules[__name__]]
     settings = ""
     if paths is not None:  # what the bytes mean is up to the reader and, in a partial, its settings
         function = getattr(read, "func", read)
-        code.append(sys.modules[function.__module__])
+        module = sys.modules.get(getattr(function, "__module__", None))
+        if getattr(module, "__file__", None) is None or not hasattr(function, "__qualname__"):
+            raise ValueError(
+                f"the reader must be a function of a module, not {function!r}: its file's content tells whether kept "
+                "features are still right"
+            )
+        code.append(module)
         settings = f"{function.__qualname__} {getattr(read, 'args', '')} {getattr(read, 'keywords', '')}"
-    key = f"{kept.code_hash(*code)} {settings} librosa {version('librosa')} numpy {version('numpy')} "
+    # libsndfile, which decodes, comes with soundfile or with the system.
+    versions = [*map(version, LIBRARIES), soundfile.__libsndfile_version__]
+    key = f"{kept.code_hash(*code)} {settings} {' '.join(versions)} "
     for i in range(len(signals)):
         digest = hashlib.sha256(key.encode())
         try:
@@ -184,13 +199,18 @@ def _contents(signals: Sequence[np.ndarray]) -> Iterator[str | DataError]:
                 digest.update(Path(paths[i]).read_bytes())
             else:
                 signal = np.ascontiguousarray(signals[i])
-                digest.update(str(signal.dtype).encode() + signal.tobytes())
+                digest.update(f"{signal.dtype} {signal.shape} ".encode() + signal.tobytes())
         except OSError as error:
-            yield DataError(f"{paths[i]} can't be read ({error.strerror})")
-        except DataError as error:
+            yield error if paths is None else DataError(f"{paths[i]} can't be read ({error.strerror})")
+        except Exception as error:  # whatever a decoder may raise: one odd clip doesn't end a long run
             yield error
         else:
             yield digest.hexdigest()[:32]
+
+
+def _why(error: Exception) -> str:
+    """The reason to list: what is raised on purpose says enough, other errors need their kind."""
+    return str(error) if isinstance(error, (DataError, ValueError)) else f"{type(error).__name__}: {error}"
 
 
 def _reader(signals: Sequence[np.ndarray], i: int) -> Callable[[], np.ndarray]:
@@ -206,8 +226,8 @@ def _made(i: int, file: Path, read: Callable[[], np.ndarray]) -> tuple[int, tupl
         # One thread: sums of several come in another order, and the processes are the threads.
         with threadpool_limits(1):
             made = one_clip.of_clip(read())
-    except (DataError, ValueError) as error:
-        return i, str(error)
+    except Exception as error:  # librosa's and the decoders' have no class in common
+        return i, _why(error)
     _write(file, {name: a.astype(np.float16) if name in HALVED else a for name, a in made.items()})
     return i, (float(made["tempo"]), len(made["beats"]), made["statistics"])
 
@@ -223,7 +243,7 @@ def _read(file: Path, *names: str) -> list[np.ndarray] | None:
     try:
         with np.load(file) as arrays:
             return [arrays[n].astype(np.float32) if arrays[n].dtype == np.float16 else arrays[n] for n in names]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except Exception:  # what damage raises hangs on the byte it hit: zip, zlib, numpy's header, its parser …
         return None
 
 
@@ -237,6 +257,7 @@ def _write(file: Path, arrays: dict[str, np.ndarray]) -> None:
             except BaseException:
                 os.unlink(new.name)
                 raise
+        os.chmod(new.name, 0o644)  # it is made for its owner only, and a cache may be shared
         os.replace(new.name, file)
     except OSError as error:
         raise DataError(

@@ -54,7 +54,7 @@ def load_emotify(source: Literal["real", "synthetic"] = "real") -> Clips:
     `source="synthetic"` makes 40 clips of 8 s of the same form by code, with 12 invented listeners each, and says so.
     Raises `DataError` when the set can't be had, or a line of data.csv is not what it should be (naming the line).
     """
-    if _checked(source) == "synthetic":
+    if _checked(source, "load_emotify") == "synthetic":
         return synthetic_emotify()
     return read_emotify(store.fetch("emotify"))
 
@@ -66,15 +66,15 @@ def load_emotify_answers(source: Literal["real", "synthetic"] = "real") -> "pd.D
     and `disliked` (0 or 1), `age`, `gender` (0 or 1; the source does not say which is which) and `mother_tongue`. Ages
     are as the listeners gave them, 5 and 99 among them. Raises `DataError` as `load_emotify` does.
     """
-    if _checked(source) == "synthetic":
+    if _checked(source, "load_emotify_answers") == "synthetic":
         _say_synthetic()
         return _made_up_answers()[0]
     return read_answers(store.fetch("emotify") / "data.csv")
 
 
-def _checked(source: str) -> str:
+def _checked(source: str, asked: str) -> str:
     if source not in ("real", "synthetic"):
-        raise DataError(f"load_emotify knows the sources 'real' and 'synthetic', not {source!r}.")
+        raise DataError(f"{asked} knows the sources 'real' and 'synthetic', not {source!r}.")
     return source
 
 

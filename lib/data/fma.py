@@ -121,8 +121,8 @@ def _read_columns(key: str, path: Path, headings: int, wanted: dict[str, tuple[s
     table = table.rename(columns={place: name for name, place in places.items()})
     table = table[table["track_id"].astype(str) != "track_id"]
     numbers = pd.to_numeric(table["track_id"], errors="coerce")
-    if numbers.isna().any() or (numbers % 1 != 0).any():
-        raise _odd(key, f"{path} has the track id {table['track_id'][numbers.isna()].iloc[0]!r}")
+    if (odd := numbers % 1 != 0).any():  # nan % 1 is nan
+        raise _odd(key, f"{path} has the track id {str(table['track_id'][odd].iloc[0])!r}")
     if numbers.duplicated().any():
         raise _odd(key, f"{path} has track {int(numbers[numbers.duplicated()].iloc[0])} twice")
     table = table.set_index(numbers.astype(int)).drop(columns="track_id").sort_index()

@@ -27,6 +27,8 @@ COLUMNS = ("name", "genre", "group")  # what every table of clips has
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".au")
 
 _SILENCE = 2.0**-15  # the last bit of 16: what is nowhere louder is silent
+_ABSURD = 1000.0  # times full scale: whole numbers stored as floats, or damage
+_UNKNOWN = 2**62  # frames: libsndfile gives 2**63 − 1 for a flac that was written to a pipe
 _MP3_FRAME = 1152  # samples
 _STREAMED = 2**31 - 2**16  # a wav written to a pipe promises about this many bytes, or more: its length was unknown
 
@@ -75,12 +77,13 @@ def read_music(path: Path, rate: int = RATE, start: float = 0.0, seconds: float 
     Channels are averaged, other rates converted by a polyphase filter. `start` and `seconds` cut out a stretch; a file
     that ends earlier gives what there is of it.
 
-    Raises `DataError`, naming the file, when it is missing, empty, no sound, silent from end to end, holds NaN, or is
-    cut short. That it is cut short shows in a wav or au by its head, in a flac by its frames, in an ogg by its last
-    page (bytes behind that one count as the rest of another), and in an mp3 by the count that most encoders put at
-    its start (Xing or Info), to within 0.1 s. It does not show in an mp3 without that count. Such a one must have a
-    constant bit rate, too: of a varying one only a guess at the length is to be had, and it is cut to that. Bytes
-    spoilt inside an ogg or mp3 may pass, since the decoder goes on at the next frame.
+    Raises `DataError`, naming the file, when it is missing, empty, no sound, silent from end to end, holds NaN or
+    samples beyond a thousand times full scale, doesn't say how long it is (a flac from a pipe), or is cut short. That
+    it is cut short shows in a wav or au by its head, in a flac by its frames, in an ogg by its last page (bytes behind
+    that one count as the rest of another), and in an mp3 by the count that most encoders put at its start (Xing or
+    Info), to within 0.1 s. It does not show in an mp3 without that count. Such a one must have a constant bit rate,
+    too: of a varying one only a guess at the length is to be had, and it is cut to that. Bytes spoilt inside an ogg or
+    mp3 may pass, since the decoder goes on at the next frame.
     """
     import numpy as np
     import soundfile
@@ -102,6 +105,8 @@ def read_music(path: Path, rate: int = RATE, start: float = 0.0, seconds: float 
         raise _unusable(path, f"holds no samples after {start:g} s" if start else "holds no samples")
     if not np.isfinite(samples).all():
         raise _unusable(path, "holds values that are not numbers (NaN or infinite)")
+    if (loudest := np.abs(samples).max()) > _ABSURD:
+        raise _unusable(path, f"holds samples of {loudest:.3g}, where full scale is 1")
     if found != rate:
         from scipy.signal import resample_poly
 
@@ -192,9 +197,12 @@ def _look(path: Path) -> float:
         raise _unusable(path, "is empty")
     try:
         with soundfile.SoundFile(path) as file:
-            seconds, log = file.frames / file.samplerate, file.extra_info
+            frames, seconds, log = file.frames, file.frames / file.samplerate, file.extra_info
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise _unusable(path, _unreadable(error)) from None
+    if frames >= _UNKNOWN:
+        again = "write it again, for example with `flac` or ffmpeg to a file"
+        raise _unusable(path, f"doesn't say how long it is ({again})")
     if _cut_short(log):
         raise _unusable(path, "is cut short")
     return seconds

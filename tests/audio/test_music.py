@@ -1,14 +1,18 @@
+import re
+import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
+import librosa
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 
 from lib.audio import beats as one_clip
-from lib.audio import music
+from lib.audio import music, signals
 from lib.audio.beats import STATISTICS, half_seconds, medians, of_clip
 from lib.audio.music import music_features
 from lib.data.errors import DataError
@@ -61,8 +65,11 @@ def read_backwards(path):
     return read_wav(path)[::-1]
 
 
-def no_reading(path):
-    raise AssertionError(f"{path} was decoded")
+def read_oddly(path):
+    """Fails on the first file as a library may, with an error of its own kind."""
+    if path.stem == "0":
+        raise librosa.ParameterError("an odd clip")
+    return read_wav(path)
 
 
 @pytest.fixture(autouse=True)
@@ -100,8 +107,6 @@ def shrill(seconds=3.0):
 @pytest.mark.slow  # librosa's first use
 @pytest.mark.parametrize("wave", [piece(4), shrill()], ids=["piece", "shrill"])
 def test_mel_chroma_and_beats_are_what_librosa_makes_of_the_wave(wave):
-    import librosa
-
     clip = of_clip(wave)
     power = librosa.feature.melspectrogram(y=wave, sr=RATE, n_fft=2048, hop_length=512, n_mels=128)
     np.testing.assert_allclose(clip["mel"], librosa.power_to_db(power, top_db=None).T, atol=1e-3)
@@ -220,13 +225,13 @@ def test_two_workers_make_exactly_what_one_does(files, kind, tmp_path, monkeypat
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_known_clips_are_not_even_decoded(files, made):
+def test_known_clips_are_not_even_decoded(files, made, monkeypatch):
     first = music_features(clips_of(Files(files, read_wav)), workers=1)
     assert len(made) == 3
-    clips = clips_of(Files(files, read_wav))
-    clips.signals.__class__ = type("Undecodable", (Files,), {"__getitem__": lambda self, i: no_reading(i)})
-    second = music_features(clips, workers=1)
-    assert len(made) == 3
+    decoded = []
+    monkeypatch.setattr(soundfile, "read", lambda path, **settings: decoded.append(path))
+    second = music_features(clips_of(Files(files, read_wav)), workers=1)
+    assert decoded == []
     np.testing.assert_array_equal(second.statistics, first.statistics)
     np.testing.assert_array_equal(second.mel(2), first.mel(2))
 
@@ -251,17 +256,45 @@ def test_another_code_or_reader_makes_everything_anew(files, made, monkeypatch):
     ):
         music_features(clips_of(Files(files[:1], read)), workers=1)
         assert len(made) == computed
-    monkeypatch.setattr(music.kept, "code_hash", lambda *modules: "changed")
+    seen = []
+    monkeypatch.setattr(music.kept, "code_hash", lambda *modules: seen.extend(modules) or "changed")
     music_features(clips_of(Files(files[:1], read_wav)), workers=1)
     assert len(made) == 5
-    assert __file__ in [Path(m.__file__).as_posix() for m in hashed_modules(files, monkeypatch)]
+    assert set(seen) == {one_clip, signals, music, sys.modules[__name__]}
 
 
-def hashed_modules(files, monkeypatch):
-    seen = []
-    monkeypatch.setattr(music.kept, "code_hash", lambda *modules: seen.extend(modules) or "")
-    music_features(clips_of(Files(files[:1], read_wav)), workers=1)
-    return seen
+@pytest.mark.parametrize("library", ["librosa", "numpy", "scipy", "soundfile", "libsndfile"])
+def test_another_version_of_a_library_makes_everything_anew(files, monkeypatch, library):
+    def key():
+        return next(iter(music._contents(Files(files[:1], read_wav))))
+
+    before = key()
+    assert key() == before
+    if library == "libsndfile":
+        monkeypatch.setattr(soundfile, "__libsndfile_version__", "0.0")
+    else:
+        version = music.version
+        monkeypatch.setattr(music, "version", lambda name: "0.0" if name == library else version(name))
+    assert key() != before
+
+
+@pytest.mark.parametrize("read", ["of a notebook", "an object"])
+def test_a_reader_that_is_no_function_of_a_module_is_refused(files, monkeypatch, read):
+    if read == "of a notebook":
+        monkeypatch.setitem(sys.modules, "notebook", ModuleType("notebook"))  # as __main__ there, it has no __file__
+        read = partial(lambda path: read_wav(path), start=1)
+        read.func.__module__ = "notebook"
+    else:
+        read = type("Reader", (), {"__call__": lambda self, path: read_wav(path)})()
+    with pytest.raises(ValueError, match="the reader must be a function of a module"):
+        music_features(clips_of(Files(files, read)), workers=1)
+
+
+def test_an_array_of_the_same_bytes_and_another_shape_is_another_clip(made):
+    wave = piece(2)
+    features = music_features(clips_of([wave, wave.reshape(-1, 2)]), workers=1)
+    assert features.names == ["clip0"]
+    assert "one channel" in music_features(clips_of([wave, wave.reshape(-1, 2)]), workers=1).failed["reason"][0]
 
 
 def test_what_was_interrupted_goes_on_where_it_stopped(files, made, monkeypatch):
@@ -309,6 +342,16 @@ def test_clips_without_features_are_listed_and_the_others_go_on(files, tmp_path)
     np.testing.assert_array_equal(features.mel(0), music_features(clips_of(Files(files, read_wav)), 1).mel(0))
 
 
+@pytest.mark.filterwarnings("ignore")  # of numbers that overflow
+def test_an_error_of_a_library_is_listed_with_its_kind_and_the_others_go_on(files, tmp_path):
+    features = music_features(clips_of(Files(files[:2], read_oddly)), workers=1)
+    assert features.names == ["clip1"]
+    assert features.failed["reason"].tolist() == ["ParameterError: an odd clip"]
+    features = music_features(clips_of([piece(2) * np.float32(1e25), piece(2)]), workers=1)
+    assert features.names == ["clip1"]
+    assert features.failed["name"].tolist() == ["clip0"]
+
+
 def test_an_array_that_can_not_be_decoded_is_listed():
     class Lazy(list):
         def __getitem__(self, i):
@@ -349,12 +392,21 @@ def test_a_wrong_rate_or_no_worker_is_refused():
 def test_a_damaged_entry_is_made_anew(files, made):
     first = music_features(clips_of(Files(files[:1], read_wav)), workers=1)
     kept = first.files[0].read_bytes()
-    for damage in (kept[: len(kept) // 2], b"", b"no arrays"):
+    number = kept.rindex(first.statistics[0].tobytes())
+    flipped = bytearray(kept)
+    flipped[number] ^= 1
+    damages = [kept[: len(kept) // 2], b"", b"no arrays", bytes(flipped)]
+    for offset, value in ((8, 1), (10, 99)):  # of each entry of the zip's list: encrypted, an unknown compression
+        flipped = bytearray(kept)
+        for entry in re.finditer(b"PK\x01\x02", kept):
+            flipped[entry.start() + offset] = value
+        damages.append(bytes(flipped))
+    for damage in damages:
         first.files[0].write_bytes(damage)
         again = music_features(clips_of(Files(files[:1], read_wav)), workers=1)
         np.testing.assert_array_equal(again.statistics, first.statistics)
         assert again.mel(0).shape[1] == 128
-    assert len(made) == 4
+    assert len(made) == 1 + len(damages)
 
 
 def test_features_that_have_gone_from_the_cache_are_missed_by_name(files):
@@ -369,6 +421,11 @@ def test_a_cache_that_can_not_be_written_to_is_an_error_with_the_remedy(files, c
     (cache / ".music").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="NOTES_CACHE"):
         music_features(clips_of(Files(files[:1], read_wav)), workers=1)
+
+
+def test_features_can_be_read_by_others_who_share_the_cache(files):
+    features = music_features(clips_of(Files(files[:1], read_wav)), workers=1)
+    assert features.files[0].stat().st_mode & 0o777 == 0o644
 
 
 def test_no_file_stays_open_and_nothing_unfinished_is_left(files, cache):

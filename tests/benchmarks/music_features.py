@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,9 +69,23 @@ def plain_loop(paths: list[Path]) -> list[tuple]:
     return made
 
 
-def ours(workers: int, paths: list[Path]) -> None:
+@contextmanager
+def empty_cache() -> Iterator[None]:
+    """NOTES_CACHE is an empty folder; afterwards it is what it was."""
+    before = os.environ.get("NOTES_CACHE")
     with tempfile.TemporaryDirectory() as cache:
         os.environ["NOTES_CACHE"] = cache
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["NOTES_CACHE"]
+            else:
+                os.environ["NOTES_CACHE"] = before
+
+
+def ours(workers: int, paths: list[Path]) -> None:
+    with empty_cache():
         music_features(clips_of(paths), workers)
 
 
@@ -89,8 +104,7 @@ def speeds(paths: list[Path]) -> None:
             began = time.perf_counter()
             way(paths)
             best[name] = min(best[name], time.perf_counter() - began)
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["NOTES_CACHE"] = cache
+    with empty_cache():
         music_features(clips_of(paths), 2)
         began = time.perf_counter()
         music_features(clips_of(paths), 2)
@@ -118,13 +132,15 @@ def memory(paths: list[Path]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--peak"]:
-        ours(int(sys.argv[2]), [Path(path) for path in sys.argv[3:]])
+        with threadpool_limits(1):  # the parent's limit doesn't reach here
+            ours(int(sys.argv[2]), [Path(path) for path in sys.argv[3:]])
         from joblib.externals.loky import get_reusable_executor
 
         if int(sys.argv[2]) > 1:
             get_reusable_executor().shutdown(wait=True)  # a child's peak is known once it has ended
         who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        print(json.dumps([resource.getrusage(w).ru_maxrss / 1024 for w in who]))
+        unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB on Linux
+        print(json.dumps([resource.getrusage(w).ru_maxrss / unit for w in who]))
     else:
         with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:  # processes are to be the only threads
             speeds(write_clips(Path(folder), int(sys.argv[1]) if len(sys.argv) > 1 else 24))

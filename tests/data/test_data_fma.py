@@ -146,6 +146,8 @@ def test_both_forms_of_the_table_without_sound_give_the_same_numbers(flat, tmp_p
         ("valence", "valance", "echonest_7714.csv has no column valence"),
         ("\n5,", "\n2,", "echonest_7714.csv has track 2 twice"),
         ("\n5,", "\nfive,", "echonest_7714.csv has the track id 'five'"),
+        ("\n5,", "\n2.5,", "echonest_7714.csv has the track id '2.5'"),
+        ("\n5,", "\n,", "echonest_7714.csv has the track id 'nan'"),
         ("100.2,0.5", "100.2,loud", "echonest_7714.csv has 'loud' as valence of track 5"),
         ("100.2,0.5", '100.2,"0.5', "echonest_7714.csv is not a table"),
         (FLAT, "", "echonest_7714.csv has no column"),

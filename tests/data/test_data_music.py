@@ -8,7 +8,7 @@ np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
 soundfile = pytest.importorskip("soundfile")
 
-from lib.data import Clips, DataError, group_folds, read_music  # noqa: E402
+from lib.data import Clips, DataError, read_music  # noqa: E402
 from lib.data.music import RATE, sort_out  # noqa: E402
 
 NOT_NUMBERS = "holds values that are not numbers (NaN or infinite)"
@@ -25,6 +25,15 @@ def write(path, samples, rate=RATE, **settings):
     if path.suffix == ".mp3":
         settings = {"format": "MP3", "subtype": "MPEG_LAYER_III", **settings}
     soundfile.write(path, samples, rate, **settings)
+    return path
+
+
+def of_unknown_length(path):
+    """Make a flac say, as one from a pipe does, that it has 0 samples: the last 36 bits of bytes 18 to 25."""
+    whole = bytearray(path.read_bytes())
+    whole[21] &= 0xF0
+    whole[22:26] = bytes(4)
+    path.write_bytes(whole)
     return path
 
 
@@ -133,6 +142,8 @@ def test_a_wav_of_unknown_length_from_a_pipe_is_read_as_far_as_it_goes(tmp_path)
             lambda p: write(p, np.r_[tone(), np.inf], subtype="FLOAT"),
             "holds values that are not numbers (NaN or infinite)",
         ),
+        ("a.wav", lambda p: write(p, np.r_[tone(), 1e25], subtype="FLOAT"), "holds samples of 1e+25, where full scale"),
+        ("a.flac", lambda p: of_unknown_length(write(p, tone())), "doesn't say how long it is (write it again"),
     ],
 )
 def test_what_is_no_music_is_told_by_its_name(tmp_path, name, make, said):
@@ -179,6 +190,14 @@ def test_files_that_fail_leave_the_table_and_are_listed_with_the_reason(four, tm
     }
     with pytest.raises(DataError, match=r"d\.wav is silent"):
         clips.signals[2]
+
+
+def test_a_flac_of_unknown_length_is_listed_with_the_remedy(four, tmp_path):
+    paths = [*four[:3], of_unknown_length(write(tmp_path / "d.flac", tone()))]
+    skipped = sort_out("emotify", table_of(list("abcd")), paths, least=0.5).skipped
+    assert skipped["name"].tolist() == ["d"]
+    assert "doesn't say how long it is" in skipped["reason"][0]
+    assert "ffmpeg" in skipped["reason"][0]
 
 
 def test_nothing_is_decoded_before_it_is_asked_for(four):
@@ -232,9 +251,3 @@ def test_a_table_that_does_not_fit_the_signals_is_refused(made):
         Clips(made.table.drop(columns="group"), made.signals, made.skipped)
     with pytest.raises(DataError, match="numbered 0 to n − 1"):
         Clips(made.table.iloc[::-1], made.signals, made.skipped)
-
-
-def test_folds_by_group_divide_no_group(made):
-    table = pd.concat([made.table] * 5, ignore_index=True)
-    folds = group_folds(table["group"], table["genre"], 2, seed=1)
-    assert all(len(set(folds[table["group"] == group])) == 1 for group in "abcd")
