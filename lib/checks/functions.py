@@ -2,7 +2,9 @@
 
 import contextlib
 import copy
+import dis
 from collections.abc import Iterator
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from lib.checks.compare import describe, students_code
@@ -20,9 +22,30 @@ def expect_function(answer: object, name: str, ready_made: tuple[str, ...] = ())
         callable(answer) and not isinstance(answer, type | torch.nn.Module),
         f'give the function itself, check("{name}", {name}); this is {describe(answer)}.',
     )
-    used = getattr(getattr(answer, "__code__", None), "co_names", ())
+    used = names_used(answer)
     found = next((n for n in ready_made if all(part in used for part in n.split("."))), None)
     expect(found is None, f"it uses {found}, which does the whole task; here the steps themselves are to be written.")
+
+
+def codes_of(answer: object) -> list[CodeType]:
+    """The code of a function, and of the comprehensions, lambdas and functions inside it."""
+    found = [code for code in [getattr(answer, "__code__", None)] if code]
+    for code in found:
+        found.extend(inner for inner in code.co_consts if isinstance(inner, CodeType))
+    return found
+
+
+def names_used(answer: object) -> set[str]:
+    """The attributes, imports and globals that a function uses, but for functions and classes of the student's own."""
+    names, others = set(), getattr(answer, "__globals__", {})
+    for code in codes_of(answer):
+        for step in dis.get_instructions(code):
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                own = getattr(others.get(step.argval), "__module__", None) == others.get("__name__", "")
+                names |= set() if own else {step.argval}
+            elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_NAME", "IMPORT_FROM"):
+                names |= set(step.argval.split("."))
+    return names
 
 
 def called(answer: object, *inputs: object, doing: str, what: str = "what it is given") -> Any:  # noqa: ANN401

@@ -1,16 +1,17 @@
 """The check of the split-half reliability of listeners' answers.
 
-Four clips with 2, 3, 2 and 5 answers can be halved in 2 · 3 · 2 · 10 = 120 ways. So one halving has one of a few
-values, whatever the student draws, and each mistake has values of its own.
+A few clips with a few answers can be halved in a few ways. So one halving has one of a few values, whatever the
+student draws, and each mistake has values of its own.
 """
 
+import time
 import warnings
-from functools import cache
-from itertools import combinations, product
+from itertools import product
 from typing import TYPE_CHECKING
 
 from lib.checks.failure import CheckFailed, expect
 from lib.checks.functions import expect_function, expect_refused, global_generators_untouched
+from lib.checks.halvings_recipe import GROUPS, SAME, STEPS, all_halvings, among, correlations, means_of, mistaken
 from lib.checks.recognise import expect_number, quietly
 from lib.checks.task import Task
 
@@ -20,22 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "split_half_reliability"
-GROUPS = {7: (1.13, 2.71), 11: (4.07, 2.93, 5.61), 23: (6.29, 7.67), 40: (5.03, 8.41, 7.19, 9.97, 10.83)}
 ORDER = (4, 9, 0, 6, 2, 10, 5, 11, 1, 8, 3, 7)  # no clip's answers stand together
-SEEDS, MANY, DRAWS = 16, 60, 12_000
-SAME = 1e-9
+SEEDS, MANY = 16, 24
+MOST, SECONDS = 4000, 0.25  # halvings in a call of those who draw in another order, and how long it may take
 
 PAIRS = {1: (1.2, 2.3), 2: (4.5, 6.7), 3: (8.1, 9.9), 4: (11.4, 13.1)}  # where answers can be shared by both halves
 
-STEPS = {
-    "right": lambda r: 2 * r / (1 + r),
-    "plain": lambda r: r,
-    "minus": lambda r: 2 * r / (1 - r),
-    "twice": lambda r: 4 * r / (1 + 3 * r),
-    "single": lambda r: r / (1 + r),
-    "root": lambda r: abs(r) ** 0.5,
-    "square": lambda r: r**2,
-}
 STEP_SAYS = {
     "plain": "it returns the r of two halves; step it up to the full number of listeners by Spearman–Brown, "
     "2r / (1 + r).",
@@ -46,7 +37,7 @@ STEP_SAYS = {
     "square": "it returns r²; Spearman–Brown is 2r / (1 + r).",
 }
 HALVES_SAY = {
-    "lost": "of an odd number of answers one is left out; put it into the second half.",
+    "lost": "of an odd number of answers one is left out; put it into one of the halves.",
     "single answers": "single answers are correlated; take the mean of each half first, so that there is one pair of "
     "numbers a clip.",
     "sums": "the sums of the halves are correlated; take their means, since the halves differ in size.",
@@ -57,69 +48,10 @@ HALVES_SAY = {
 }
 
 
-def correlations(x: "np.ndarray", y: "np.ndarray") -> "np.ndarray":
-    """Pearson's r of each row of x with that of y, (rows,); a clip that is NaN in either is left out."""
-    import numpy as np
-
-    gone = np.isnan(x) | np.isnan(y)
-    x, y = (np.where(gone, np.nan, v) for v in (x, y))
-    x, y = (np.nan_to_num(v - np.nansum(v, 1, keepdims=True) / (~gone).sum(1, keepdims=True)) for v in (x, y))
-    return (x * y).sum(1) / np.sqrt((x**2).sum(1) * (y**2).sum(1))
-
-
-@cache
-def all_halvings() -> "np.ndarray":
-    """Pearson's r of each of the ways to halve."""
-    import numpy as np
-
-    ways = []
-    for group in GROUPS.values():
-        total, first = sum(group), len(group) // 2
-        sums = [sum(half) for half in combinations(group, first)]
-        ways.append([(s / first, (total - s) / (len(group) - first)) for s in sums])
-    pairs = np.array(list(product(*ways)))  # (ways, clips, 2)
-    return correlations(pairs[..., 0], pairs[..., 1])
-
-
-def mistaken(how: str) -> "np.ndarray":
-    """The r that a mistaken way of halving leads to, from many draws."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    mean = {"sums": np.sum, "medians": np.median}.get(how, np.mean)
-    x, y = [], []
-    for values in GROUPS.values():
-        group = np.tile(values, (DRAWS, 1))
-        n = group.shape[1] // 2
-        shuffled = rng.permuted(group, axis=1)
-        a, b = shuffled[:, :n], shuffled[:, n:]
-        if how == "lost":
-            b = b[:, :n]
-        if how == "single answers":
-            x, y = [*x, *a.T], [*y, *b[:, :n].T]
-        elif how == "together":
-            first = rng.random(group.shape) < 0.5
-            x.append((group * first).sum(1) / np.where(first.any(1), first.sum(1), np.nan))
-            y.append((group * ~first).sum(1) / np.where(first.all(1), np.nan, (~first).sum(1)))
-        else:
-            x, y = [*x, mean(a, 1)], [*y, mean(b, 1)]
-    x, y = np.stack(x, 1), np.stack(y, 1)
-    if how == "ranks":
-        x, y = (v.argsort(1).argsort(1).astype(float) for v in (x, y))
-    with np.errstate(all="ignore"):
-        known = np.unique(correlations(x, y).round(12))
-    return known[known > -1 + SAME]  # neither NaN, nor −1, which can't be stepped up
-
-
-def among(values: "np.ndarray", known: "np.ndarray") -> "np.ndarray":
-    """Which values are one of those known."""
-    import numpy as np
-
-    return (np.abs(values[:, None] - known) < SAME * (1 + np.abs(values[:, None]))).any(1)
-
-
-def reliability(answer: object, clip: "np.ndarray", marks: "np.ndarray", times: int, seed: int, doing: str) -> float:
-    """What the student's function returns, with a new generator of that seed."""
+def reliability(
+    answer: object, clip: "np.ndarray", marks: "np.ndarray", times: int, seed: "int | np.random.Generator", doing: str
+) -> float:
+    """What the student's function returns, with a new generator of that seed or the one given."""
     import numpy as np
 
     generator = np.random.default_rng(seed)  # not among the inputs compared: drawing from it changes it
@@ -182,6 +114,7 @@ def expect_drawn(values: "np.ndarray", answer: "Callable", given: tuple) -> None
     for cut in (
         lambda g: (g[: len(g) // 2], g[len(g) // 2 :]),
         lambda g: (g[: -(-len(g) // 2)], g[-(-len(g) // 2) :]),
+        lambda g: (g[: round(len(g) / 2)], g[round(len(g) / 2) :]),
         lambda g: (g[::2], g[1::2]),
     ):
         halves = np.array([[np.mean(half) for half in cut(g)] for g in GROUPS.values()])
@@ -194,23 +127,62 @@ def expect_drawn(values: "np.ndarray", answer: "Callable", given: tuple) -> None
     raise CheckFailed("each generator gives the same halves: draw from the generator it is given, and don't seed anew.")
 
 
-def expect_mean(value: float) -> None:
-    """The mean over many halvings; a stepped-up mean of r will do as well."""
+def mistaken_means(singles: "np.ndarray") -> "list[tuple[str, np.ndarray]]":
+    """What to say of other ways to sum single halvings up, and the values of each."""
     import numpy as np
 
-    r = all_halvings()
-    single = STEPS["right"](r)
-    expect(
-        not among(np.array([value]), single).all(),
-        f"with {MANY} halvings it returns the value of a single one: shuffle anew for each, and take the mean of all.",
-    )
-    near = 6 * single.std() / MANY**0.5
-    if min(abs(value - single.mean()), abs(value - STEPS["right"](r.mean()))) < near:
+    r = singles / (2 - singles)
+    step, in_z = STEPS["right"], [np.tanh(np.arctanh(v).mean()) for v in (r, singles)]
+    pairs = (singles[:, None] + singles)[np.triu_indices(len(singles), 1)] / 2
+    return [
+        ("it returns the median of the halvings; their mean is wanted.", [np.median(singles), step(np.median(r))]),
+        (
+            f"with {MANY} halvings it returns the value of a single one: shuffle anew for each, and take the mean of "
+            "all.",
+            step(all_halvings()),
+        ),
+        ("it returns the sum over the halvings; their mean is wanted.", [singles.sum(), step(r.sum())]),
+        (
+            "the halvings are averaged by Fisher's z (arctanh), another number; the plain mean is wanted.",
+            [in_z[1], step(in_z[0])],
+        ),
+        (f"of {MANY} halvings it takes the mean of two only; take that of all.", pairs),
+    ]
+
+
+def expect_mean(answer: object, given: tuple) -> None:
+    """The mean over many halvings; a stepped-up mean of r will do as well.
+
+    Who draws one halving after the other gives exactly the mean of as many single ones, drawn from one generator. Who
+    draws otherwise is only asked to come near the mean over all ways to halve.
+    """
+    import numpy as np
+
+    began = time.process_time()
+    value = np.array([reliability(answer, *given, MANY, 1, f"halving {MANY} times")])
+    each = (time.process_time() - began) / MANY
+    one = np.random.default_rng(1)
+    singles = np.array([reliability(answer, *given, 1, one, "halving once") for _ in range(MANY)])
+    if among(value, means_of(singles)).all():
         return
-    expect(abs(value / MANY - single.mean()) > near, "it returns the sum over the halvings; their mean is wanted.")
-    raise CheckFailed(
-        f"one halving is right, but {MANY} give {value:.3f}; the mean over all ways to halve is {single.mean():.3f}."
+    for says, known in mistaken_means(singles):
+        expect(not among(value, np.array(known)).all(), says)
+    two = np.array([reliability(answer, *given, 2, 1, "halving twice")])
+    in_order = among(two, means_of(singles[:2])).all()
+    expect(
+        not in_order,
+        f"one halving is right, and the mean of two, but {MANY} give {value[0]:.4f} where the mean is "
+        f"{singles.mean():.4f}.",
     )
+    wanted = STEPS["right"](all_halvings())
+    times = int(np.clip(SECONDS / max(each, 1e-9), MANY, MOST))
+    for seed in (2, 3, 4):
+        last = reliability(answer, *given, times, seed, f"halving {times} times")
+        expect(
+            abs(last - means_of(wanted)).min() < 5 * wanted.std() / times**0.5,
+            f"one halving is right, but {times} give {last:.3f}; the mean over all ways to halve is "
+            f"{wanted.mean():.3f}.",
+        )
 
 
 def verify_reliability(answer: object) -> str:
@@ -233,7 +205,7 @@ def verify_reliability(answer: object) -> str:
             "it is right only while the answers to a clip stand together, clips in order; they come in any order, so "
             "find each clip's answers by its name.",
         )
-    expect_mean(reliability(answer, clip, marks, MANY, 1, f"halving {MANY} times"))
+    expect_mean(answer, (clip, marks))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expect_refused(

@@ -2,7 +2,8 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -181,39 +182,56 @@ def judge(net: "torch.nn.Module", lstm: "torch.nn.LSTM", linear: "torch.nn.Linea
     expect(not without, f"no gradient reaches {', '.join(without)}: not used, or cut off?")
 
 
-def as_on_a_gpu(lengths: list[int]) -> "torch.Tensor":
-    """Lengths that packing refuses until they are brought to the CPU, as PyTorch does with those of a GPU."""
+@cache
+def on_gpu() -> type:
+    """A tensor that packing and numpy refuse until it is brought to the CPU, as they do with one of a GPU."""
     import torch
 
     class OnGpu(torch.Tensor):
         @classmethod
         def __torch_function__(cls, function, types, args=(), kwargs=None):  # noqa: ANN001, ANN206
             name = getattr(function, "__name__", "")
+            there = "`lengths` lies where the batch lies, so in training on a GPU; "
             if name == "_pack_padded_sequence" and isinstance(args[1], cls):
-                raise CheckFailed(
-                    "`lengths` lies where the batch lies, so in training on a GPU; there pack_padded_sequence stops, "
-                    "it wants them on the CPU: lengths.cpu()."
-                )
+                raise CheckFailed(f"{there}there pack_padded_sequence stops, it wants them on the CPU: lengths.cpu().")
+            if name in ("numpy", "__array__"):
+                raise CheckFailed(f"{there}there numpy can't read it, only on the CPU: lengths.cpu().")
             result = super().__torch_function__(function, types, args, kwargs or {})
             told = list(map(str, [*args[1:], *(kwargs or {}).values()]))
             to_cpu = name == "cpu" or (name == "to" and "cpu" in told) or (name == "type" and "Tensor" in "".join(told))
             return result.as_subclass(torch.Tensor) if to_cpu else result
 
-    return torch.tensor(lengths).as_subclass(OnGpu)
+    return OnGpu
+
+
+def as_on_a_gpu(lengths: list[int]) -> "torch.Tensor":
+    import torch
+
+    return torch.tensor(lengths).as_subclass(on_gpu())
 
 
 @contextlib.contextmanager
-def as_tensor_to_the_cpu() -> Iterator[None]:
-    """Let torch.as_tensor(lengths, device="cpu") bring them there too; PyTorch asks no subclass about it."""
+def tensors_as_on_a_gpu() -> Iterator[None]:
+    """Let torch.tensor and torch.as_tensor leave lengths where they are unless told "cpu".
+
+    PyTorch itself asks no subclass about these two.
+    """
     import torch
 
-    given = torch.as_tensor
+    def asking(given: Callable) -> Callable:
+        def tensor(data: object, *args: object, **kwargs: object) -> "torch.Tensor":
+            result = given(data, *args, **kwargs)
+            if not isinstance(data, on_gpu()):
+                return result
+            to_cpu = "cpu" in map(str, [*args, *kwargs.values()])
+            return result.as_subclass(torch.Tensor if to_cpu else on_gpu())
 
-    def as_tensor(data: object, *args: object, **kwargs: object) -> "torch.Tensor":
-        result = given(data, *args, **kwargs)
-        return result.as_subclass(torch.Tensor) if str(kwargs.get("device")) == "cpu" else result
+        return tensor
 
-    with patch.object(torch, "as_tensor", as_tensor):
+    with (
+        patch.object(torch, "tensor", asking(torch.tensor)),
+        patch.object(torch, "as_tensor", asking(torch.as_tensor)),
+    ):
         yield
 
 
@@ -230,8 +248,9 @@ def verify_genre_lstm(answer: object) -> str:
     enliven(lstm, linear)
     judge(net, lstm, linear)
     called(net, batch(1, 4), torch.tensor([4]), "calling it on a single clip")
-    with as_tensor_to_the_cpu():
-        called(net, batch(4, STEPS), as_on_a_gpu(LENGTHS))
+    lengths = as_on_a_gpu(LENGTHS)
+    with tensors_as_on_a_gpu():
+        called(net, batch(4, STEPS), lengths)
     one = made(answer, "GenreLSTM", BANDS, CLASSES, layers=1).eval()
     called(one, batch(4, STEPS), torch.tensor(LENGTHS), "calling GenreLSTM with layers=1")
     return "a bidirectional LSTM and one linear layer on its two final states; padding has no influence."

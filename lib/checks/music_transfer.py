@@ -210,20 +210,36 @@ def expect_frozen(new: "torch.nn.Module") -> None:
     )
 
 
-def expect_thawed(new: "torch.nn.Module", given: str) -> None:
+def expect_thawed(new: "torch.nn.Module", given: str = "", when: str = "frozen=False, but") -> None:
     """Everything moves in training."""
     new.train()
     before = step(new, OUTPUTS)
     without = [n for n, p in new.trunk.named_parameters() if p.grad is None]
-    expect(not without, f"frozen=False, but the trunk{given} stays frozen: no gradient reaches {', '.join(without)}.")
+    expect(not without, f"{when} the trunk{given} stays frozen: no gradient reaches {', '.join(without)}.")
     after = new.state_dict()
     still = [n for n in after if n.endswith("weight") and same(before, after, [n])]
-    expect(not still, f"frozen=False, but {', '.join(still)} doesn't change in training.")
-    statistics = moved(new, before, statistics=True)
+    expect(not still, f"{when} {', '.join(still)} doesn't change in training.")
+    statistics = [n for n in after if n.endswith(NORMS[:2])]
     expect(
-        len(statistics) > 0,
-        f"frozen=False, but the running statistics of the batch norms{given} stand still in training.",
+        len(moved(new, before, statistics=True)) == len(statistics),
+        f"{when} the running statistics of the batch norms{given} stand still in training.",
     )
+
+
+def expect_wakes(new: "torch.nn.Module") -> None:
+    """A frozen trunk that is given its gradients back is trained as any other, as fine-tuning does after the head."""
+    says = "new.trunk.requires_grad_(True), then new.train()"
+    with students_code(f"giving the frozen trunk its gradients back: {says}"):
+        new.trunk.requires_grad_(True)
+        new.train()
+    try:
+        expect_thawed(new, when=f"after {says},")
+    except CheckFailed as failure:
+        raise CheckFailed(
+            f"given its gradients back, the trunk should wake up: {failure} Look each time, in the hook "
+            "or in train(), whether a weight of the trunk requires a gradient; what is settled once, when `transfer` "
+            "is called, lasts for good."
+        ) from None
 
 
 def verify_transfer(answer: object) -> str:
@@ -234,7 +250,11 @@ def verify_transfer(answer: object) -> str:
         given = copy.deepcopy(source)
         new = transferred(answer, given, OUTPUTS, frozen)
         before = snapshot(given)
-        (expect_frozen if frozen else lambda net: expect_thawed(net, ""))(new)
+        if frozen:
+            expect_frozen(new)
+            expect_wakes(new)
+        else:
+            expect_thawed(new)
         expect_untouched(given, before, "when the new one is trained")
     expect_frozen(transferred(answer, copy.deepcopy(source).eval(), OUTPUTS, True))
     asleep = copy.deepcopy(source).eval().requires_grad_(False)
@@ -243,7 +263,10 @@ def verify_transfer(answer: object) -> str:
         expect_frozen(transferred(answer, asleep, OUTPUTS, True))
     except CheckFailed as failure:
         raise CheckFailed(f"given a network that is frozen itself: {failure}") from None
-    return "a new network, the trunk's weights kept, a fresh head; frozen, the trunk stands still whatever is called."
+    return (
+        "a new network, the trunk's weights kept, a fresh head; frozen, the trunk stands still whatever is called, "
+        "until it gets its gradients back."
+    )
 
 
 TASKS = {
@@ -251,11 +274,13 @@ TASKS = {
         verify_transfer,
         (
             "copy.deepcopy, then another head. Frozen means two things: no gradients for the weights, and batch norms "
-            "that keep their statistics. Which of the two does requires_grad_(False) do?",
+            "that keep their statistics. Which of the two does requires_grad_(False) do? And who tells the batch norms "
+            "when, later, the trunk is frozen no longer?",
             "trunk.requires_grad_(not frozen) for the weights. Batch norms move their statistics in training mode, and "
-            ".train() wakes every part of a network up. So put the trunk to sleep before each call, with a hook that "
-            "calls trunk.eval(): trunk.register_forward_pre_hook(function), where function(trunk, inputs) returns "
-            "nothing.",
+            ".train() wakes every part of a network up. So put a frozen trunk to sleep before each call, with a hook: "
+            "trunk.register_forward_pre_hook(function), where function(trunk, inputs) calls trunk.eval() if none of "
+            "trunk.parameters() requires a gradient, and returns nothing. As it looks each time, the trunk wakes up "
+            "once it gets its gradients back.",
         ),
     ),
 }

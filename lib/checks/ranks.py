@@ -4,7 +4,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from lib.checks.failure import CheckFailed, expect
-from lib.checks.functions import expect_function, expect_refused
+from lib.checks.functions import codes_of, expect_function, expect_refused
 from lib.checks.recognise import expect_number, quietly, recognised
 from lib.checks.task import Task
 
@@ -114,7 +114,7 @@ def verify_spearman(answer: object) -> str:
     import numpy as np
 
     expect_function(answer, "spearman", ("spearmanr",))
-    constants = getattr(getattr(answer, "__code__", None), "co_consts", ())
+    constants = [constant for code in codes_of(answer) for constant in code.co_consts]
     expect(
         "spearman" not in constants, 'it uses method="spearman", which does the whole task; rank the values yourself.'
     )

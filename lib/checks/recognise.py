@@ -22,7 +22,7 @@ def quietly(answer: object, *inputs: object, doing: str, what: str = "what it is
 
 
 def expect_number(value: object, name: str) -> float:
-    """`value` as a float.
+    """`value` as a float; an array or a tensor without axes is a number too.
 
     Raises
     ------
@@ -30,7 +30,10 @@ def expect_number(value: object, name: str) -> float:
         When it is something else: an array, a pair, None.
     """
     import numpy as np
+    import torch
 
+    if isinstance(value, np.ndarray | torch.Tensor) and tuple(value.shape) == ():
+        value = value.item()
     is_matrix = isinstance(value, np.ndarray) and value.shape == (2, 2)
     more = " Is it the table of np.corrcoef? The correlation stands at [0, 1]." if is_matrix else ""
     shape = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else describe(value)

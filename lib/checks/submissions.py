@@ -183,7 +183,7 @@ def verify_written(answer: object, given: Submission) -> None:
     expect_values(rows, given)
 
 
-def expect_refused(answer: object, given: Submission, when: str, otherwise: str) -> None:
+def expect_nothing_written(answer: object, given: Submission, when: str, otherwise: str) -> None:
     """A ValueError, and no file, not even a part of one."""
     with tempfile.TemporaryDirectory() as folder:
         path, text = Path(folder) / FILE, None
@@ -252,7 +252,7 @@ def verify_refusals(answer: object) -> None:
          "predictions of shape (n,) in place of (n, c)", "the shape is wrong, though the numbers may be right."),
     )  # fmt: skip
     for given, when, otherwise in cases:
-        expect_refused(answer, given, when, otherwise)
+        expect_nothing_written(answer, given, when, otherwise)
 
 
 def verify_submission(answer: object) -> str:

@@ -62,6 +62,15 @@ class GenreLSTMSorted(GenreLSTM):
         return self.linear(h)[order.argsort()]
 
 
+class GenreLSTMByNumpy(GenreLSTM):
+    """The lengths as a numpy array, brought to the CPU before."""
+
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths.cpu().numpy(), batch_first=True, enforce_sorted=False)
+        h = self.lstm(packed)[1][0]
+        return self.linear(torch.cat([h[-2], h[-1]], dim=1))
+
+
 class Trunk(nn.Module):
     def __init__(self):
         super().__init__()
@@ -159,41 +168,55 @@ def transfer(network, outputs, frozen):
     return new
 
 
-class Still(nn.Module):
-    """A wrapper that lets nobody wake up what is in it."""
+class Drowsy(nn.Module):
+    """A wrapper that wakes up what is in it only while a weight there is trained."""
 
     def __init__(self, inside):
         super().__init__()
-        self.inside = inside.eval()
-        for p in inside.parameters():
-            p.requires_grad = False
+        self.inside = inside
 
     def train(self, mode=True):
-        return self
+        return super().train(mode and any(p.requires_grad for p in self.parameters()))
 
     def forward(self, x):
         return self.inside(x)
 
 
 def transfer_in_a_wrapper(network, outputs, frozen):
-    new = copy.deepcopy(network).train().requires_grad_(True)
-    if frozen:
-        new.trunk = Still(new.trunk)
-    new.head = nn.Linear(network.head.weight.shape[1], outputs)
-    return new
-
-
-def transfer_norm_by_norm(network, outputs, frozen):
-    """Each batch norm's own `train` is put out of use; no other part's."""
     new = copy.deepcopy(network)
     for p in new.trunk.parameters():
         p.requires_grad = not frozen
-    for part in new.trunk.modules() if frozen else ():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
-            part.eval()
-            part.train = lambda mode=True, part=part: part
+    new.trunk = Drowsy(new.trunk)
+    new.head = nn.Linear(network.head.weight.shape[1], outputs)
+    return new.train()
+
+
+def transfer_by_a_subclass(network, outputs, frozen):
+    """The copy becomes a network of its kind whose train() leaves a frozen trunk asleep."""
+
+    class Transferred(type(network)):
+        def train(self, mode=True):
+            super().train(mode)
+            self.trunk.train(mode and next(self.trunk.parameters()).requires_grad)
+            return self
+
+    new = copy.deepcopy(network)
+    new.__class__ = Transferred
+    new.trunk.requires_grad_(not frozen)
     new.head = nn.Linear(new.head.in_features, outputs)
-    return new
+    return new.train()
+
+
+def transfer_norm_by_norm(network, outputs, frozen):
+    """Each batch norm's own `train` asks whether its weight is trained; no other part's."""
+    new = copy.deepcopy(network)
+    for part in new.trunk.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            usual = part.train
+            part.train = lambda mode=True, part=part, usual=usual: usual(mode and part.weight.requires_grad)
+    new.trunk.requires_grad_(not frozen)
+    new.head = nn.Linear(new.head.in_features, outputs)
+    return new.train()
 
 
 def write_submission(path, ids, predicted, columns, expected):
@@ -235,9 +258,9 @@ def write_submission_by_sorting(path, ids, predicted, columns, expected):
 
 
 RIGHT: dict[str, list] = {
-    "GenreLSTM": [GenreLSTM, GenreLSTMClipByClip, GenreLSTMFromOutputs, GenreLSTMSorted],
+    "GenreLSTM": [GenreLSTM, GenreLSTMClipByClip, GenreLSTMFromOutputs, GenreLSTMSorted, GenreLSTMByNumpy],
     "GenreCNN": [GenreCNN, GenreCNNInARow],
     "occlusion_map": [occlusion_map, occlusion_map_at_once],
-    "transfer": [transfer, transfer_in_a_wrapper, transfer_norm_by_norm],
+    "transfer": [transfer, transfer_in_a_wrapper, transfer_by_a_subclass, transfer_norm_by_norm],
     "write_submission": [write_submission, write_submission_by_csv, write_submission_by_sorting],
 }

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import music_wrong_made
+import numpy as np
 import torch
 from music_networks_right import GenreCNN, GenreLSTM, Trunk
 from spoilt_answers import stub
@@ -71,10 +72,16 @@ class Blanks(GenreLSTM):
         return logits
 
 
-class NotToTheCpu(GenreLSTM):
-    def forward(self, x, lengths):
-        _, (h, _) = self.lstm(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
-        return self.linear(torch.cat([h[-2], h[-1]], 1))
+def packing(brought):
+    """Packs with the lengths as `brought` leaves them."""
+
+    class Packing(GenreLSTM):
+        def forward(self, x, lengths):
+            packed = pack_padded_sequence(x, brought(lengths), batch_first=True, enforce_sorted=False)
+            h = self.lstm(packed)[1][0]
+            return self.linear(torch.cat([h[-2], h[-1]], 1))
+
+    return Packing
 
 
 class DropsAlways(GenreLSTM):
@@ -182,7 +189,11 @@ LSTMS = [
     (ClassesFixed, "gives 4 numbers"),
     (Counts, "changes `lengths` in place"),
     (Blanks, "changes x in place"),
-    (NotToTheCpu, r"lengths\.cpu\(\)"),
+    (packing(lambda lengths: lengths), r"pack_padded_sequence stops.*lengths\.cpu\(\)"),
+    (packing(lambda lengths: torch.tensor(lengths)), r"pack_padded_sequence stops.*lengths\.cpu\(\)"),
+    (packing(lambda lengths: torch.as_tensor(lengths)), r"pack_padded_sequence stops.*lengths\.cpu\(\)"),
+    (packing(lambda lengths: lengths.numpy()), r"numpy can't read it.*lengths\.cpu\(\)"),
+    (packing(lambda lengths: np.asarray(lengths)), r"numpy can't read it.*lengths\.cpu\(\)"),
     (DropsAlways, "training=self.training"),
     (RandomStart, "random first state"),
     (TwoLinear, "2 linear layers"),

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import scipy.stats
+import torch
 
 
 def split_half_reliability(clip, answer, halvings, generator):
@@ -60,6 +61,50 @@ def reliability_by_order(clip, answer, halvings, generator):
         r = scipy.stats.pearsonr(sums[0] / (counts // 2), sums[1] / (counts - counts // 2)).statistic
         total += 2 * r / (1 + r)
     return total / halvings
+
+
+def reliability_rounded(clip, answer, halvings, generator):
+    """Cut at round(n / 2), so that of 3 answers and of 5 the first half has 2; gives an array without axes."""
+    names, counts = np.unique(clip, return_counts=True)
+    if 1 in counts:
+        raise ValueError("one answer")
+    rs = []
+    for _ in range(halvings):
+        shuffled = [generator.permutation(answer[clip == name]) for name in names]
+        halves = [(g[: round(len(g) / 2)].mean(), g[round(len(g) / 2) :].mean()) for g in shuffled]
+        rs.append(np.corrcoef(*zip(*halves, strict=True))[0, 1])
+    return np.array(np.mean([2 * r / (1 + r) for r in rs]))
+
+
+def reliability_odd_by_lot(clip, answer, halvings, generator):
+    """The halves change places by lot, so that either may have the odd answer."""
+    total = 0.0
+    for _ in range(halvings):
+        means = []
+        for name in dict.fromkeys(clip.tolist()):
+            group = generator.permutation(answer[clip == name])
+            if len(group) == 1:
+                raise ValueError(f"{name} has one answer")
+            halves = np.array_split(group, 2)
+            means.append([half.mean() for half in (halves[::-1] if generator.integers(2) else halves)])
+        r = scipy.stats.pearsonr(*np.transpose(means)).statistic
+        total += 2 * r / (1 + r)
+    return total / halvings
+
+
+def reliability_clip_by_clip(clip, answer, halvings, generator, mean=np.mean):
+    """All halvings of a clip are drawn before the next clip's, so in another order than one after the other."""
+    x, y = [], []
+    for name in np.unique(clip):
+        group = answer[clip == name]
+        if len(group) < 2:
+            raise ValueError("one answer")
+        shuffled = generator.permuted(np.tile(group, (halvings, 1)), axis=1)
+        x.append(shuffled[:, : len(group) // 2].mean(axis=1))
+        y.append(shuffled[:, len(group) // 2 :].mean(axis=1))
+    x, y = (scipy.stats.zscore(v, axis=0) for v in (np.array(x), np.array(y)))
+    r = (x * y).mean(axis=0)
+    return float(mean(2 * r / (1 + r)))
 
 
 def merge_classes(labels, merged, least):
@@ -150,6 +195,11 @@ def class_report(confusion):
     }
 
 
+def f1_score(hit, support, said):
+    """A function of one's own that has the name of one in scikit-learn."""
+    return 2 * hit / (support + said) if support + said else 0.0
+
+
 def class_report_by_loop(confusion):
     lists = defaultdict(list)
     n, total = len(confusion), int(confusion.sum())
@@ -157,7 +207,7 @@ def class_report_by_loop(confusion):
         hit, support, said = (int(v) for v in (confusion[k, k], confusion[k].sum(), confusion[:, k].sum()))
         lists["precision"].append(hit / said if said else 0.0)
         lists["recall"].append(hit / support if support else 0.0)
-        lists["f1"].append(2 * hit / (support + said) if support + said else 0.0)
+        lists["f1"].append(f1_score(hit, support, said))
         lists["support"].append(float(support))
     report = {key: np.array(values) for key, values in lists.items()}
     weighted = sum(f * s for f, s in zip(lists["f1"], lists["support"], strict=True)) / total
@@ -205,11 +255,25 @@ def spearman_by_counting(x, y):
     return (a @ b) / np.sqrt((a @ a) * (b @ b))
 
 
+def spearman_by_tensors(x, y):
+    """The correlation by PyTorch; a tensor without axes comes back."""
+    refuse(x, y)
+    a, b = (torch.as_tensor(scipy.stats.rankdata(v)) for v in (x, y))
+    return torch.corrcoef(torch.stack([a, b]))[0, 1]
+
+
 RIGHT: dict[str, list] = {
-    "split_half_reliability": [split_half_reliability, reliability_by_table, reliability_by_order],
+    "split_half_reliability": [
+        split_half_reliability,
+        reliability_by_table,
+        reliability_by_order,
+        reliability_rounded,
+        reliability_odd_by_lot,
+        reliability_clip_by_clip,
+    ],
     "merge_classes": [merge_classes, merge_classes_by_series, merge_classes_by_masks],
     "beat_medians": [beat_medians, beat_medians_by_split, beat_medians_by_table],
     "fold_to_chroma": [fold_to_chroma, fold_by_matrix, fold_by_loop],
     "class_report": [class_report, class_report_by_loop, class_report_mended],
-    "spearman": [spearman, spearman_by_series, spearman_by_counting],
+    "spearman": [spearman, spearman_by_series, spearman_by_counting, spearman_by_tensors],
 }

@@ -1,18 +1,23 @@
 """Wrong answers to the tasks on listeners' answers and on classes of music, each with the words of its mistake."""
 
 from collections import Counter
+from functools import partial
 
 import music_wrong_measures
 import music_wrong_sound
 import numpy as np
 import pandas as pd
 import scipy.stats
-from music_right import merge_classes, split_half_reliability
+from music_right import merge_classes, reliability_clip_by_clip, split_half_reliability
 from spoilt_answers import after, as_list, stub
 
 
 def half(shuffled):
     return shuffled[: len(shuffled) // 2], shuffled[len(shuffled) // 2 :]
+
+
+def round_half(shuffled):
+    return shuffled[: round(len(shuffled) / 2)], shuffled[round(len(shuffled) / 2) :]
 
 
 def brown(r):
@@ -117,7 +122,17 @@ RELIABILITIES = [
     (halving(anew=False), "shuffle anew for each"),
     (halving(collect=lambda found: found[-1]), "value of a single one"),
     (halving(collect=np.sum), "sum over the halvings"),
-    (halving(collect=lambda found: np.mean(found) ** len(found)), "one halving is right, but 60 give"),
+    (halving(collect=lambda found: np.mean(found) ** len(found)), "one halving is right, but .* give"),
+    (halving(collect=np.median), "the median of the halvings; their mean"),
+    (halving(collect=lambda found: (found[0] + found[-1]) / 2), "the mean of two only"),
+    (halving(collect=lambda found: np.mean(found[:2])), "the mean of two only"),
+    (halving(collect=lambda found: scipy.stats.trim_mean(found, 0.1)), "and the mean of two, but 24 give"),
+    (halving(collect=lambda found: np.tanh(np.mean(np.arctanh(found)))), "Fisher's z"),
+    (halving(step=lambda r: r, collect=lambda found: brown(np.tanh(np.mean(np.arctanh(found))))), "Fisher's z"),
+    (partial(reliability_clip_by_clip, mean=np.median), "give .*; the mean over all ways to halve"),
+    (partial(reliability_clip_by_clip, mean=lambda r: (r[0] + r[-1]) / 2), "give .*; the mean over all ways to halve"),
+    (partial(reliability_clip_by_clip, mean=lambda r: np.tanh(np.arctanh(r).mean())), "the mean over all ways"),
+    (halving(cut=round_half, number=np.sum), "sums of the halves"),
     (halving(cut=lambda g: (g[: len(g) // 2], g[len(g) // 2 : len(g) // 2 * 2])), "one is left out"),
     (halving(number=np.sum), "sums of the halves"),
     (halving(number=np.median), "medians of the halves"),

@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from music_networks_right import (
     GenreLSTM,
-    Still,
     asleep_while_frozen,
     occlusion_map,
     transfer,
@@ -184,6 +183,59 @@ def sleeps_wholly(new):
     new.train = lambda mode=True: new
 
 
+class Still(nn.Module):
+    """A wrapper that lets nobody wake up what is in it."""
+
+    def __init__(self, inside):
+        super().__init__()
+        self.inside = inside.eval()
+        for p in inside.parameters():
+            p.requires_grad = False
+
+    def train(self, mode=True):
+        return self
+
+    def forward(self, x):
+        return self.inside(x)
+
+
+def in_a_still_wrapper(network, outputs, frozen):
+    new = copy.deepcopy(network).train().requires_grad_(True)
+    if frozen:
+        new.trunk = Still(new.trunk)
+    new.head = nn.Linear(network.head.in_features, outputs)
+    return new
+
+
+def norms_put_out_of_use(network, outputs, frozen):
+    return still_norms(network, outputs, frozen) if frozen else transfer(network, outputs, frozen)
+
+
+def asleep_by_a_hook(new):
+    new.trunk.register_forward_pre_hook(lambda trunk, inputs: trunk.eval() and None)
+
+
+def trunk_without_train(new):
+    new.trunk.eval()
+    new.trunk.train = lambda mode=True: new.trunk
+
+
+def first_norm_asleep(new):
+    new.trunk[1].eval()
+    new.trunk[1].train = lambda mode=True: new.trunk[1]
+
+
+def without_gradients(new):
+    """The trunk asleep while frozen, but always run without gradients."""
+    usual = new.trunk.forward
+
+    def forward(x):
+        with torch.no_grad():
+            return usual(x)
+
+    new.trunk.forward = forward
+
+
 def renames(network, outputs, frozen):
     new = transfer(network, outputs, frozen)
     new.classifier = new.head
@@ -192,10 +244,7 @@ def renames(network, outputs, frozen):
 
 
 def always_frozen(network, outputs, frozen):
-    new = copy.deepcopy(network)
-    new.trunk = Still(new.trunk)
-    new.head = nn.Linear(network.head.in_features, outputs)
-    return new
+    return transfer(network, outputs, True)
 
 
 def still_norms(network, outputs, frozen):
@@ -242,6 +291,12 @@ TRANSFERS = [
     (transferring(sleep=False, then=no_memory), "normalise by the batch"),
     (transferring(then=sleeps_wholly), "whole network stays in evaluation mode"),
     (transferring(thaw=False), "frozen itself: frozen=False, but the trunk of a network that was frozen stays frozen"),
+    (in_a_still_wrapper, "given its gradients back, the trunk should wake up.*statistics .* stand still"),
+    (norms_put_out_of_use, "given its gradients back, the trunk should wake up.*statistics .* stand still"),
+    (transferring(sleep=False, then=asleep_by_a_hook), "the trunk should wake up.*stand still.*Look each time"),
+    (transferring(sleep=False, then=trunk_without_train), "the trunk should wake up.*stand still.*Look each time"),
+    (transferring(then=first_norm_asleep), "the trunk should wake up.*stand still"),
+    (transferring(then=without_gradients), "the trunk should wake up.*stays frozen: no gradient reaches"),
     (always_frozen, "frozen=False, but the trunk stays frozen"),
     (still_norms, "statistics of the batch norms stand still"),
     (renames, r"no `\.head`"),

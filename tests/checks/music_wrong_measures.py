@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 from music_right import class_report, refuse, spearman
+from sklearn.metrics import f1_score
 from spoilt_answers import after, as_list, stub
 
 
@@ -38,6 +39,13 @@ def sklearns(confusion):
     true = np.repeat(np.arange(len(confusion)), confusion.sum(1))
     said = np.concatenate([np.repeat(np.arange(len(confusion)), row) for row in confusion])
     return classification_report(true, said, output_dict=True)
+
+
+def sklearns_one_by_one(confusion):
+    classes = range(len(confusion))
+    true = np.repeat(classes, confusion.sum(1))
+    said = np.concatenate([np.repeat(classes, row) for row in confusion])
+    return {"f1": np.array([f1_score(true == k, said == k) for k in classes])}
 
 
 def normalised_in_place(confusion):
@@ -81,6 +89,7 @@ REPORTS = [
     (after(class_report, lambda r: {k: v.tolist() for k, v in r.items()}), "numpy array, but it is a list"),
     (after(class_report, lambda r: tuple(r.values())), "should return a dict"),
     (sklearns, "classification_report, which does the whole task"),
+    (sklearns_one_by_one, "f1_score, which does the whole task"),
     (normalised_in_place, "changes the confusion matrix in place"),
     (stub, "nothing here yet"),
 ]
@@ -111,6 +120,26 @@ def scipys(x, y):
 def pandas(x, y):
     refuse(x, y)
     return pd.Series(x).corr(pd.Series(y), method="spearman")
+
+
+def scipys_in_a_list(x, y):
+    refuse(x, y)
+    return sum([scipy.stats.spearmanr(a, b).statistic for a, b in [(x, y)]])
+
+
+def scipys_imported(x, y):
+    def inner():
+        from scipy.stats import spearmanr
+
+        return spearmanr(x, y).statistic
+
+    refuse(x, y)
+    return inner()
+
+
+def pandas_in_a_lambda(x, y):
+    refuse(x, y)
+    return (lambda a, b: pd.Series(a).corr(pd.Series(b), method="spearman"))(x, y)
 
 
 def kendall(x, y):
@@ -175,7 +204,10 @@ SPEARMANS = [
     (pair, "returns a pair"),
     (table, r"np\.corrcoef.*\[0, 1\]"),
     (scipys, "spearmanr, which does the whole task"),
+    (scipys_in_a_list, "spearmanr, which does the whole task"),
+    (scipys_imported, "spearmanr, which does the whole task"),
     (pandas, "method=.spearman"),
+    (pandas_in_a_lambda, "method=.spearman"),
     (of_ranks(scipy.stats.rankdata, lambda x, y: None), "fewer than 3 values should raise"),
     (unless(lambda x, y: len(x) == len(y) == 2), "fewer than 3 values should raise"),
     (unless(lambda x, y: len(x) != len(y)), "different lengths should raise"),

@@ -132,6 +132,14 @@ def over(divisor):
     return scaled
 
 
+def plus(small):
+    return lambda chroma: chroma.max(1, keepdims=True) + small
+
+
+def at_least(small):
+    return lambda chroma: np.maximum(chroma.max(1, keepdims=True), small)
+
+
 def fold(rounded=np.round, value=lambda p: p, gather=np.sum, scale=by_largest, first=0, a4=440.0, low_used=None,
          kept=np.greater_equal):  # fmt: skip
     """Chroma with one part of it changed."""
@@ -215,8 +223,12 @@ CHROMA = [
     (fold(scale=over(lambda c: c.sum(1, keepdims=True))), "divided by its sum"),
     (fold(scale=over(lambda c: np.linalg.norm(c, axis=1, keepdims=True))), "root of the squares"),
     (fold(scale=lambda c, p: c), "not normalised"),
-    (fold(scale=over(lambda c: c.max(1, keepdims=True) + 1e-8)), "added to the divisor"),
-    (fold(scale=over(lambda c: c.max(1, keepdims=True) + 1e-10)), "added to the divisor"),
+    *((fold(scale=over(plus(small))), "Has the divisor a floor") for small in (1e-10, 1e-8, 1e-7, 1.0)),
+    *((fold(scale=over(at_least(small))), "Has the divisor a floor") for small in (1e-11, 1e-7, 1e-3)),
+    (
+        fold(scale=over(lambda c: np.where(c.max(1, keepdims=True) > 1e-6, c.max(1, keepdims=True), np.inf))),
+        "quiet frame is 0, not 1.*taken for a silent one",
+    ),
     (fold(scale=lambda c, p: by_largest(c - c.min(1, keepdims=True), p)), "smallest value of a frame"),
     (fold(scale=ones_for_silence), "becomes ones"),
     (fold(scale=lambda c, p: c / c.max(1, keepdims=True)), "silent frame becomes NaN"),

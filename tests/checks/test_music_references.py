@@ -71,8 +71,16 @@ def test_lengths_as_on_a_gpu_are_refused_by_packing_until_they_are_on_the_cpu():
         pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
     with pytest.raises(CheckFailed, match="on the CPU"):
         pack_padded_sequence(x, lengths + 0, batch_first=True, enforce_sorted=False)
-    with music_networks.as_tensor_to_the_cpu():
+    with music_networks.tensors_as_on_a_gpu():
         brought = [torch.as_tensor(lengths, device="cpu"), lengths.to(device=torch.device("cpu"))]
+        brought += [torch.tensor(lengths, device="cpu"), torch.tensor(list(lengths)), lengths.cpu().numpy()]
+        left = [torch.tensor(lengths), torch.as_tensor(lengths), torch.tensor(lengths, dtype=torch.int32)]
+    for there in left:
+        with pytest.raises(CheckFailed, match="on the CPU"):
+            pack_padded_sequence(x, there, batch_first=True, enforce_sorted=False)
+    for read in (torch.Tensor.numpy, np.asarray, np.array, lambda n: n.detach().numpy()):
+        with pytest.raises(CheckFailed, match=r"numpy can't read it.*lengths\.cpu\(\)"):
+            read(lengths)
     for there in (*brought, lengths.cpu(), lengths.to("cpu"), lengths.type(torch.LongTensor), lengths.tolist()):
         packed = pack_padded_sequence(x, there, batch_first=True, enforce_sorted=False)
         assert packed.batch_sizes.tolist() == [2, 2, 2, 1, 1]
