@@ -1,0 +1,187 @@
+"""What the unit on music stands by: nothing in two parts, its sweep, its numbers."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.metrics import f1_score
+
+from lib.data.splits import check_disjoint
+from lib.publish.project import RESULTS, ROOT, has_tag, read_notebook
+from lib.publish.student import points, student_file
+from lib.publish.sweep import definitions, read_runs, settings, sweep_file
+
+NOTEBOOK = ROOT / "notebooks" / "music_genre_affect" / "music_genre_affect.ipynb"
+METRICS = json.loads((RESULTS / "music_genre_affect.json").read_text(encoding="utf-8"))["metrics"]
+RUNS = read_runs(sweep_file(NOTEBOOK))
+FACTORS = ("sublimity", "vitality", "unease")
+
+
+def defined(data):
+    """What the notebook's trainings are made of, on the real set or on the stand-in."""
+    names = {}
+    for part in ("lstm", "frames"):
+        code = definitions(read_notebook(NOTEBOOK), part)
+        assert code.count('data = "real"') == 1
+        exec(code.replace('data = "real"', f'data = "{data}"'), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    return defined("synthetic")
+
+
+@pytest.fixture(scope="module")
+def unit():
+    if not os.environ.get("NOTES_DATA"):
+        pytest.skip("needs the real data (NOTES_DATA)")
+    return defined("real")
+
+
+def runs_of(**wanted):
+    return [r for r in RUNS if all(r["setting"].get(k) == v for k, v in wanted.items())]
+
+
+def said(unit, runs, values=lambda result: result["said"]):
+    """Seed → (n, k), worked out the long way, each clip by the one network that never heard it."""
+    by_seed = {}
+    for run in runs:
+        fold, seed = run["setting"]["fold"], run["setting"]["seed"]
+        rows = np.flatnonzero(unit["folds"](seed) == fold)
+        by_seed.setdefault(seed, {}).update(zip(rows.tolist(), values(run["result"]), strict=True))
+    n = len(unit["table"]())
+    assert all(sorted(answers) == list(range(n)) for answers in by_seed.values())
+    return {seed: np.array([answers[i] for i in range(n)]) for seed, answers in by_seed.items()}
+
+
+def nothing_is_divided(unit):
+    for seed in range(5):
+        check_disjoint(unit["table"]()["group"], unit["folds"](seed))
+        for fold in range(5):
+            train, test = unit["parts"]({"seed": seed, "fold": fold})
+            assert sorted([*train, *test]) == list(range(len(unit["table"]())))
+
+
+def test_no_clip_of_the_stand_in_is_in_two_parts(made_up):
+    nothing_is_divided(made_up)
+
+
+@pytest.mark.real_data
+def test_no_clip_is_in_two_parts(unit):
+    nothing_is_divided(unit)
+
+
+def test_every_run_of_the_sweep_is_stored_once():
+    wanted = [json.dumps(s, sort_keys=True) for s in settings(read_notebook(NOTEBOOK), NOTEBOOK)]
+    assert sorted(json.dumps(r["setting"], sort_keys=True) for r in RUNS) == sorted(wanted)
+
+
+def test_the_scale_of_a_test_clip_comes_from_training_clips_alone(made_up):
+    train, test = made_up["parts"]({"seed": 0, "fold": 0})
+    items = list(made_up["pictures"]())
+    before = made_up["scale"](items, train)
+    for row in test:
+        items[row] = items[row] + 1000
+    assert all((a == b).all() for a, b in zip(before, made_up["scale"](items, train), strict=True))
+
+
+def test_windows_lie_inside_the_clip_and_short_clips_are_repeated(made_up):
+    import torch
+
+    long = torch.arange(300.0)[:, None].expand(-1, 128)
+    assert [made_up["window"](long, place)[0, 0].item() for place in (0, 0.5, 1)] == [0, 102, 204]
+    short = made_up["window"](long[:40], 0.0)
+    assert short[:, 0].tolist() == [*range(40), *range(40), *range(16)]
+
+
+def test_the_network_without_packing_gives_the_same_numbers(made_up):
+    import torch
+
+    torch.manual_seed(0)
+    packed = made_up["GenreLSTM"](12, 4).eval()
+    x = torch.randn(3, 20, 12)
+    with torch.no_grad():
+        expected = packed(x, torch.tensor([20, 20, 20]))
+        assert torch.allclose(made_up["WithoutPacking"](packed)(x), expected, atol=1e-6)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("metric", "which"),
+    [
+        ("mel", {"part": "frames"}),
+        ("beat_chroma", {"part": "lstm", "features": "beat_chroma"}),
+        ("fused", {"part": "lstm", "features": "fused", "document": None}),
+        ("fused_as_in_the_exercise", {"part": "lstm", "document": True}),
+        ("cnn", {"part": "cnn", "masks": True, "mix_up": None}),
+    ],
+)
+def test_a_recorded_accuracy_is_that_of_the_stored_answers(unit, metric, which):
+    found = said(unit, runs_of(**which))
+    entry, genre = METRICS[f"accuracy_{metric}"], unit["genre"]()
+    assert sorted(found) == entry["seeds"]
+    assert entry["n"] == 400
+    accuracies = [(p.argmax(1) == genre).mean() for p in found.values()]
+    assert entry["value"] == pytest.approx(np.mean(accuracies), abs=1e-5)
+    assert entry["low"] <= entry["value"] <= entry["high"]
+    f1 = np.mean([f1_score(genre, p.argmax(1), average="macro") for p in found.values()])
+    assert METRICS[f"macro_f1_{metric}"]["value"] == pytest.approx(f1, abs=1e-5)
+
+
+def correlation(unit, found, names=FACTORS):
+    truth = unit["table"]()[list(names)].to_numpy()
+    return np.mean([[spearmanr(made[:, k], truth[:, k])[0] for k in range(len(names))] for made in found.values()])
+
+
+@pytest.mark.real_data
+def test_the_recorded_correlations_are_those_of_the_stored_predictions(unit):
+    three = correlation(unit, said(unit, runs_of(part="affect", task="three")))
+    assert METRICS["affect_cnn_multitask_three"]["value"] == pytest.approx(three, abs=1e-5)
+    for name, network in (("lstm", "lstm"), ("cnn", "cnn")):
+        by_task = [
+            correlation(unit, said(unit, runs_of(part="affect", network=network, task=task)), (task,))
+            for task in FACTORS
+        ]
+        assert METRICS[f"affect_{name}"]["value"] == pytest.approx(np.mean(by_task), abs=1e-5)
+    for how, name in (("frozen", "frozen"), ("fine-tuned", "fine_tuned")):
+        runs = runs_of(part="cnn", transfer=10)
+        by_task = [
+            correlation(unit, said(unit, runs, lambda r, t=task, h=how: [[v] for v in r[h][t]]), (task,))
+            for task in FACTORS
+        ]
+        assert METRICS[f"affect_cnn_transfer_{name}"]["value"] == pytest.approx(np.mean(by_task), abs=1e-5)
+
+
+def test_single_task_transfer_and_multitask_have_the_same_folds_and_seeds():
+    def who(**wanted):
+        return sorted((r["setting"]["seed"], r["setting"]["fold"]) for r in runs_of(part="affect", **wanted))
+
+    everyone = sorted((r["setting"]["seed"], r["setting"]["fold"]) for r in runs_of(part="cnn", transfer=10))
+    assert len(set(everyone)) == 25
+    assert who(network="cnn", task="three") == everyone
+    assert all(who(network="cnn", task=name) == everyone for name in FACTORS)
+
+
+@pytest.mark.real_data
+def test_the_recorded_reliability_is_what_a_data_frame_says(unit):
+    from lib.data import load_emotify_answers
+
+    answers = load_emotify_answers("real")
+    for name in ("amazement", "power"):
+        found = []
+        for seed in range(20):
+            shuffled = answers.sample(frac=1, random_state=seed)
+            half = shuffled.groupby("name").cumcount() % 2  # every second of a clip's answers
+            r = shuffled[name].groupby([shuffled["name"], half]).mean().unstack().corr().iloc[0, 1]
+            found.append(2 * r / (1 + r))
+        assert METRICS[f"reliability_{name}"]["value"] == pytest.approx(np.mean(found), abs=0.02)
+        assert METRICS[f"ceiling_{name}"]["value"] == pytest.approx(np.mean(found) ** 0.5, abs=0.02)
+
+
+def test_the_points_add_up_and_the_student_has_a_version():
+    assert sum(points(read_notebook(NOTEBOOK)).values()) == 40
+    assert student_file(NOTEBOOK).is_file()
+    assert any(has_tag(cell, "authored_only") for cell in read_notebook(NOTEBOOK)["cells"])
