@@ -7,38 +7,30 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import f1_score
+from sweep_unit import defined
 
 from lib.data.splits import check_disjoint
 from lib.publish.project import RESULTS, ROOT, has_tag, read_notebook
 from lib.publish.student import points, student_file
-from lib.publish.sweep import definitions, read_runs, settings, sweep_file
+from lib.publish.sweep import read_runs, settings, sweep_file
 
 NOTEBOOK = ROOT / "notebooks" / "music_genre_affect" / "music_genre_affect.ipynb"
 METRICS = json.loads((RESULTS / "music_genre_affect.json").read_text(encoding="utf-8"))["metrics"]
 RUNS = read_runs(sweep_file(NOTEBOOK))
+PARTS = ("lstm", "frames")
 FACTORS = ("sublimity", "vitality", "unease")
-
-
-def defined(data):
-    """What the notebook's trainings are made of, on the real set or on the stand-in."""
-    names = {}
-    for part in ("lstm", "frames"):
-        code = definitions(read_notebook(NOTEBOOK), part)
-        assert code.count('data = "real"') == 1
-        exec(code.replace('data = "real"', f'data = "{data}"'), names)
-    return names
 
 
 @pytest.fixture(scope="module")
 def made_up():
-    return defined("synthetic")
+    return defined(NOTEBOOK, PARTS, "synthetic")
 
 
 @pytest.fixture(scope="module")
 def unit():
     if not os.environ.get("NOTES_DATA"):
         pytest.skip("needs the real data (NOTES_DATA)")
-    return defined("real")
+    return defined(NOTEBOOK, PARTS, "real")
 
 
 def runs_of(**wanted):

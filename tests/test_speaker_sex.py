@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from sweep_unit import defined
 
 from lib.data.splits import check_disjoint
 from lib.publish.project import RESULTS, ROOT, has_tag, read_notebook
@@ -14,30 +15,21 @@ from lib.publish.sweep import definitions, read_runs, settings, sweep_file
 NOTEBOOK = ROOT / "notebooks" / "speaker_sex" / "speaker_sex.ipynb"
 METRICS = json.loads((RESULTS / "speaker_sex.json").read_text(encoding="utf-8"))["metrics"]
 RUNS = read_runs(sweep_file(NOTEBOOK))
+PARTS = ("network", "halves", "final")
 FIELDS = ("channel", "power", "corruptions", "masks", "mix_up", "denoising")
 HARDENED = {"channel": 1.0, "corruptions": True}
 
 
-def defined(data):
-    """What the notebook's trainings are made of, on the real set or on the stand-in."""
-    names = {}
-    for part in ("network", "halves", "final"):
-        code = definitions(read_notebook(NOTEBOOK), part)
-        assert code.count('data = "real"') == 1
-        exec(code.replace('data = "real"', f'data = "{data}"'), names)
-    return names
-
-
 @pytest.fixture(scope="module")
 def made_up():
-    return defined("synthetic")
+    return defined(NOTEBOOK, PARTS, "synthetic")
 
 
 @pytest.fixture(scope="module")
 def unit():
     if not os.environ.get("NOTES_DATA"):
         pytest.skip("needs the real data (NOTES_DATA)")
-    return defined("real")
+    return defined(NOTEBOOK, PARTS, "real")
 
 
 def trainings(network="conv1d", **recipe):

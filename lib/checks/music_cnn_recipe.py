@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lib.checks.compare import Mistake
+from lib.checks.speaker_recipes import as_picture
 
 if TYPE_CHECKING:
     import torch
@@ -65,11 +66,7 @@ def trunk_recipe(
     import torch
     from torch.nn import functional as F
 
-    if recipe.reshaped:
-        x = x.reshape(len(x), x.shape[2], -1)
-    elif recipe.upright:
-        x = x.transpose(1, 2)
-    x = x[:, None]
+    x = as_picture(x, recipe.upright, recipe.reshaped)
     pools = {"max": F.max_pool2d, "avg": F.avg_pool2d}
     for n, (c, m) in enumerate(zip(convolutions, norms, strict=True)):
         x = F.conv2d(x, c.weight, c.bias, padding=1)

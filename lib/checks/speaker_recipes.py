@@ -99,17 +99,22 @@ def net1d_recipe(layers: tuple, x: "torch.Tensor", recipe: Net1dRecipe) -> "torc
     return ended(F.linear(x, linear.weight, linear.bias), recipe.end)
 
 
+def as_picture(x: "torch.Tensor", upright: bool, reshaped: bool) -> "torch.Tensor":
+    """Spectrograms (B, T, bands) as grey pictures (B, 1, …); `upright`: bands first; `reshaped`: mixed up on the way."""
+    if reshaped:
+        x = x.reshape(len(x), x.shape[2], -1)
+    elif upright:
+        x = x.transpose(1, 2)
+    return x[:, None]
+
+
 def net2d_recipe(
     convolutions: list, linear: "torch.nn.Linear", x: "torch.Tensor", recipe: Net2dRecipe
 ) -> "torch.Tensor":
     """Output (clips, 2) of the network of the picture, from its layers and spectrograms (clips, frames, bands)."""
     from torch.nn import functional as F
 
-    if recipe.reshaped:
-        x = x.reshape(len(x), x.shape[2], -1)
-    elif recipe.upright:
-        x = x.transpose(1, 2)
-    x = x[:, None]
+    x = as_picture(x, recipe.upright, recipe.reshaped)
     for n, c in enumerate(convolutions, 1):
         x = F.conv2d(x, c.weight, c.bias)
         x = x.relu() if getattr(recipe, f"act{n}") else x
