@@ -100,7 +100,7 @@ def net1d_recipe(layers: tuple, x: "torch.Tensor", recipe: Net1dRecipe) -> "torc
 
 
 def as_picture(x: "torch.Tensor", upright: bool, reshaped: bool) -> "torch.Tensor":
-    """Spectrograms (B, T, bands) as grey pictures (B, 1, …); `upright`: bands first; `reshaped`: mixed up on the way."""
+    """Spectrograms (B, T, bands) as grey pictures (B, 1, …); `upright`: bands first; `reshaped`: values mixed up."""
     if reshaped:
         x = x.reshape(len(x), x.shape[2], -1)
     elif upright:
