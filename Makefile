@@ -44,5 +44,5 @@ $(VENV)/.site: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[site,notebooks,torch,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[site,notebooks,torch,spark,test]"
 	@touch $@ $(VENV)/.site

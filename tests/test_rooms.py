@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "batching": ("lib.data.progress",),
     "ecg": (),
     "models": (),
+    "motor": (),
     "training": (),
     "evaluation": (),
     "plots": (),
