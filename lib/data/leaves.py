@@ -96,7 +96,7 @@ def _copied(rng: "np.random.Generator", photograph: "np.ndarray") -> "np.ndarray
     import numpy as np
     from PIL import Image
 
-    from lib.data.families import positions
+    from lib.data.near_copies import positions
 
     turned = positions(photograph)[int(rng.integers(8))]
     cut = rng.uniform(0, 0.02 * DRAWN, 4)

@@ -1,7 +1,7 @@
 """Pictures of diseased rice leaves from three sets, with one name for each disease throughout.
 
 - `rice_field`: 5,932 pictures of four diseases (Sethy et al. 2020, doi:10.1016/j.compag.2020.105527). Most are turned,
-  mirrored or warped copies of a few hundred photographs: `lib.data.families` finds which.
+  mirrored or warped copies of a few hundred photographs: `lib.data.near_copies` finds which.
 - `rice_uci`: 120 pictures of single leaves on white ground, three diseases (Prajapati et al. 2017,
   doi:10.3233/IDT-170301).
 - `rice_paddy`: 10,407 pictures of a Kaggle competition, nine diseases or pests and healthy plants (Petchiammal et al.

@@ -77,7 +77,7 @@ def hashes(images: "np.ndarray") -> "np.ndarray":
     import numpy as np
 
     content = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
-    return kept.arrays("families", f"{content} {images.shape}", lambda: {"bits": _hashes(images)})["bits"]
+    return kept.arrays("near_copies", f"{content} {images.shape}", lambda: {"bits": _hashes(images)})["bits"]
 
 
 def _hashes(images: "np.ndarray") -> "np.ndarray":
