@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "ecg": (),
     "models": (),
     "motor": (),
+    "spark": (),
     "training": (),
     "evaluation": (),
     "plots": (),
