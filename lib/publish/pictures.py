@@ -267,6 +267,25 @@ def turning() -> str:
     return svg(800, 450, "Three curves that swing, lie still and swing again, above a band of stretches", *shapes)
 
 
+def field_and_rotor() -> str:
+    """Six coils around a magnet with the arrow of their field across it, beside three currents: for a motor."""
+    shapes = [f'<circle cx="235" cy="225" r="165" fill="none" stroke="{GREY}" stroke-width="6"/>']
+    for k in range(6):
+        a = math.pi * k / 3
+        x, y, colour = 235 + 165 * math.cos(a), 225 + 165 * math.sin(a), (TEAL, ORANGE, GREY)[k % 3]
+        shapes.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="32" fill="{colour}"/>')
+    shapes.append(
+        f'<g transform="rotate(-28 235 225)"><rect x="130" y="195" width="210" height="60" rx="16" fill="{TEAL}"/>'
+    )
+    shapes.append(f'<path d="M228 225V130H210L235 92L260 130H242V225z" fill="{ORANGE}"/></g>')
+    for k, colour in enumerate((TEAL, ORANGE, GREY)):
+        wave = ((x, 225 - 120 * math.cos((x - 450) / 46 - 2 * math.pi * k / 3)) for x in range(450, 741, 6))
+        shapes.append(line(wave, colour, 6))
+    return svg(
+        800, 450, "A ring of six coils with a rotor and its field in it, beside three currents as waves", *shapes
+    )
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
@@ -281,6 +300,7 @@ PICTURES = {
     "notebooks/speaker_sex/clear_and_spoiled.svg": clear_and_spoiled,
     "notebooks/start_here/two_shares.svg": two_shares,
     "projects/images/emotional_speech_detection.svg": calm_and_excited,
+    "projects/images/motor_control.svg": field_and_rotor,
 }
 
 
