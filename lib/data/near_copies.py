@@ -5,6 +5,12 @@ transform of its grey values at 32 x 32 (`imagehash.phash`, https://github.com/J
 Zauner's thesis of 2010, https://www.phash.org/docs/pubs/thesis_zauner.pdf). Two pictures are linked when the hash of
 one, in any of its 8 turns and mirrors, differs from the other's in few bits. A family is all that links connect,
 directly or through others.
+
+Among the 5,932 pictures of `rice_field` at 96 pixels, 8 bits make 320 families. All whose files carry one number stay
+together (the owner numbered the series of copies alike), none has two diseases, and the links by which 6 and 8 bits
+join more than 4 do were looked at: all show one scene. From 10 bits on strangers are joined, at 16 almost everything.
+What the hash can't see is a crop of the same photograph moved by more than a few hundredths: three such pairs of
+families were found by shifting.
 """
 
 import hashlib
