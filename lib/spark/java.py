@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 OLDEST = 17  # what Spark 4.0 asks for
-REMEDY = "sudo apt install openjdk-17-jre-headless (Debian, Ubuntu), or brew install openjdk@17 (macOS); Colab has Java already"
+REMEDY = (
+    "sudo apt install openjdk-17-jre-headless (Debian, Ubuntu), brew install openjdk@17 (macOS); on Colab Java is there"
+)
 # A shell that ends its child when its own standard input closes, which happens however the parent ends. It ignores
 # Ctrl-C, as PySpark's JVM does: interrupting a cell must not take the cluster away.
 LEASH = """

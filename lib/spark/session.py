@@ -17,6 +17,17 @@ appender.none.type = Null
 appender.none.name = none
 """
 
+# Spark's Python workers import pyspark from archives, and Python 3.10 and 3.11 read the list of an archive's files
+# anew before every task (https://github.com/python/cpython/issues/103200). The installed package is the same.
+DAEMON = """import sys
+archives = [e for e in sys.path if "pyspark" in e and e.endswith((".zip", ".jar"))]
+sys.path[:] = [e for e in sys.path if e not in archives]
+for entry in archives:
+    sys.path_importer_cache.pop(entry, None)
+from pyspark.daemon import manager
+manager()
+"""
+
 
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
@@ -72,6 +83,8 @@ class Spark:
             (self.folder / name).mkdir()
         logging = self.folder / "log4j2.properties"
         logging.write_text(LOGGING)
+        (self.folder / "python").mkdir()
+        (self.folder / "python" / "quick_daemon.py").write_text(DAEMON)
         conf = SparkConf(loadDefaults=False).setMaster(master).setAppName("notebook")
         own = {
             "spark.driver.host": "127.0.0.1",
@@ -81,6 +94,7 @@ class Spark:
             f"-Dlog4j2.configurationFile={logging.as_uri()}",
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
+            "spark.python.daemon.module": "quick_daemon",
             "spark.local.dir": str(self.folder / "tmp"),
             "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
             "spark.repl.class.outputDir": str(self.folder / "classes"),
@@ -94,6 +108,8 @@ class Spark:
         try:
             # Without PYTHONHASHSEED, Python workers would disagree about the hash of a text.
             python = {"PYSPARK_PYTHON": sys.executable, "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
+            paths = [str(self.folder / "python"), os.environ.get("PYTHONPATH")]
+            python["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
             with environment(clean_environment(self.folder) | python), log.open("w") as file:
                 self._gateway = launch_gateway(conf, {"stdout": file, "stderr": file})
                 self._start_interpreter()
@@ -180,6 +196,11 @@ class Spark:
         (file,) = (self.folder / "events").iterdir()
         return file
 
+    @property
+    def process(self) -> "subprocess.Popen":  # noqa: F821
+        """The process of the JVM."""
+        return self._gateway.proc
+
     def stop(self) -> None:
         """End Spark and its JVM and remove its files; a second call does nothing."""
         from pyspark import SparkContext
@@ -200,21 +221,19 @@ class Spark:
         shutil.rmtree(self.folder, ignore_errors=True)
         atexit.unregister(self.stop)
 
-    def add_magic(self) -> None:
-        """Let cells that begin with `%%scala` or `%%scala name` be Scala."""
-        from IPython import get_ipython
+    def cell(self, code: str, name: str | None = None) -> None:
+        """`scala` for a notebook: prints what the code printed; on a published page the code itself comes before it.
+
+        The page hides the Python cell (`#| echo: false`) and so shows Scala as Scala, in its own colours.
+        """
         from IPython.display import Markdown, display
 
-        def scala(line: str, cell: str) -> None:
-            if os.environ.get(
-                "NOTES_RESULTS"
-            ):  # on the page, which colours the cell itself as Python, show it as Scala
-                display(Markdown(f"```scala\n{cell.rstrip()}\n```"))
-            printed = self.scala(cell, line.strip() or None)
-            if printed:
-                print(printed, end="")
-
-        get_ipython().register_magic_function(scala, "cell", "scala")
+        code = code.strip("\n")
+        printed = self.scala(code, name)
+        if os.environ.get("NOTES_RESULTS"):
+            display(Markdown(f"```scala\n{code}\n```"))
+        if printed:
+            print(printed, end="")
 
 
 def _plain(value: object) -> object:
