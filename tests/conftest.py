@@ -29,3 +29,16 @@ def chromium() -> str:
     if found is None:
         pytest.skip("no Chromium on the PATH (apt install chromium)")
     return found
+
+
+@pytest.fixture(scope="session")
+def java() -> str:
+    """The Java that Spark runs on; on CI there must be one."""
+    from lib.spark import SparkError, find_java
+
+    try:
+        return find_java()
+    except SparkError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI has no Java; .ci/run should have installed it: {error}")
+        pytest.skip(str(error))

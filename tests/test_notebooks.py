@@ -22,8 +22,10 @@ def no_data(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[str(p.relative_to(ROOT)) for p in NOTEBOOKS])
-def test_a_smoke_run_passes_twice_with_the_same_numbers(path, no_data):
+def test_a_smoke_run_passes_twice_with_the_same_numbers(path, no_data, request):
     stored = path.read_bytes()
+    if b"lib.spark" in stored:
+        request.getfixturevalue("java")  # skips where there is none
     first, second = (run(path, "smoke", say=lambda line: None) for _ in range(2))
     assert first["results"] is not None, "it recorded something"
     assert first["results"] == second["results"]

@@ -286,6 +286,21 @@ def field_and_rotor() -> str:
     )
 
 
+def spark_rdd() -> str:
+    """Eight boxes whose lines meet in five dots, and the dots in one box: for the post on Spark's RDDs."""
+    shapes, dots = [], [(430, 105 + 60 * k) for k in range(5)]
+    places = [60 + 47 * k for k in range(8)]
+    for row, y in enumerate(places):
+        colour = TEAL if row % 2 else ORANGE
+        shapes += [line([(190, y), dot], colour, 1.5) for dot in dots]
+        shapes.append(f'<rect x="90" y="{y - 16}" width="100" height="32" rx="6" fill="{colour}" opacity="0.8"/>')
+    for dot in dots:
+        shapes.append(line([dot, (620, 225)], GREY, 4))
+        shapes.append(f'<circle cx="{dot[0]}" cy="{dot[1]}" r="14" fill="{TEAL}"/>')
+    shapes.append(f'<rect x="600" y="180" width="110" height="90" rx="10" fill="{GREY}"/>')
+    return svg(800, 450, "Eight boxes whose lines meet in five dots, and the dots in one box", *shapes)
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
@@ -293,6 +308,7 @@ PICTURES = {
     "blog/images/variable_length.svg": variable_length,
     "blog/images/vision_to_audio.svg": vision_to_audio,
     "blog/images/gradient_accumulation.svg": gradient_accumulation,
+    "blog/images/spark_rdd.svg": spark_rdd,
     "notebooks/ecg_lstm/two_rhythms.svg": two_rhythms,
     "notebooks/inertial_signals/turning.svg": turning,
     "notebooks/music_genre_affect/beats.svg": beats,

@@ -35,6 +35,7 @@ class Cluster:
     Attributes
     ----------
     master : the address for `spark-submit --master`.
+    cores : of all workers together.
     folder : a temporary folder for logs, event logs and what jobs leave; removed at the end.
 
     Raises
@@ -45,6 +46,7 @@ class Cluster:
 
     def __init__(self, workers: int = 2, cores: int = 1, memory: str = "1g") -> None:
         find_java()
+        self.cores = workers * cores
         self.folder = Path(tempfile.mkdtemp(prefix="spark_cluster_"))
         (self.folder / "events").mkdir()
         port, self._page = free_port(), free_port()
@@ -104,6 +106,8 @@ class Cluster:
             "spark.driver.host": "127.0.0.1",
             "spark.driver.memory": "512m",
             "spark.executor.memory": "512m",
+            "spark.cores.max": str(self.cores),
+            "spark.scheduler.minRegisteredResourcesRatio": "1.0",  # wait for all workers' executors
             "spark.ui.enabled": "false",
             "spark.eventLog.enabled": "true",
             "spark.eventLog.compress": "false",
