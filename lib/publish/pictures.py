@@ -4,58 +4,11 @@ They are SVG in mid-tone colours that hold on a white and on a dark page.
 """
 
 import math
-from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
+from lib.publish.drawing import GREY, ORANGE, TEAL, Point, bar, ecg_line, heartbeat, line, spectrum_bar, svg
 from lib.publish.project import ROOT, write_atomically
-
-TEAL, ORANGE, GREY = "#1a936f", "#d1640f", "#7d8590"
-Point = tuple[float, float]
-
-# The waves of one heartbeat: place in the beat (0 to 1), height, width.
-WAVES = (
-    (0.18, 0.12, 0.025),
-    (0.33, -0.12, 0.010),
-    (0.36, 1.0, 0.011),
-    (0.39, -0.25, 0.011),
-    (0.60, 0.24, 0.040),
-)
-
-
-def heartbeat(phase: float) -> float:
-    """The height of a drawn electrocardiogram at `phase` (0 to 1) of a beat: P, Q, R, S and T wave."""
-    return sum(height * math.exp(-0.5 * ((phase - at) / width) ** 2) for at, height, width in WAVES)
-
-
-def spectrum_bar(position: float) -> float:
-    """The height of a drawn voice spectrum at `position` (0 to 1): harmonics under three formants."""
-    formants = sum(
-        h * math.exp(-0.5 * ((position - at) / 0.09) ** 2) for at, h in ((0.18, 1), (0.45, 0.7), (0.75, 0.45))
-    )
-    return (0.12 + formants) * (0.62 + 0.38 * math.cos(position * 90))
-
-
-def line(points: Iterable[Point], colour: str, width: float = 3) -> str:
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    style = f'fill="none" stroke="{colour}" stroke-width="{width}" stroke-linejoin="round" stroke-linecap="round"'
-    return f'<polyline points="{path}" {style}/>'
-
-
-def bar(x: float, middle: float, half: float, width: float, colour: str) -> str:
-    box = f'x="{x:.1f}" y="{middle - half:.1f}" width="{width:.1f}" height="{2 * half:.1f}"'
-    return f'<rect {box} rx="{width / 2:.1f}" fill="{colour}"/>'
-
-
-def svg(width: int, height: int, title: str, *shapes: str) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">'
-    return "\n".join([head, f"<title>{title}</title>", *shapes, "</svg>"]) + "\n"
-
-
-def ecg_line(left: float, right: float, middle: float, height: float, beats: int) -> list[Point]:
-    steps = 90 * beats
-    xs = [left + (right - left) * k / steps for k in range(steps + 1)]
-    return [(x, middle - height * heartbeat(k / 90 % 1)) for k, x in enumerate(xs)]
 
 
 def banner() -> str:
@@ -301,6 +254,25 @@ def spark_rdd() -> str:
     return svg(800, 450, "Eight boxes whose lines meet in five dots, and the dots in one box", *shapes)
 
 
+def leaf_and_blocks() -> str:
+    """A leaf with brown spots beside a chain of blocks with their ways past: for the report on rice and ResNet."""
+    blade = "M66 398C62 270 150 100 300 36C318 168 210 340 66 398z"
+    shapes = [f'<path d="{blade}" fill="{TEAL}" opacity="0.8"/>', line([(40, 426), (300, 36)], GREY, 5)]
+    for x, y, size in ((134, 226, 15), (208, 132, 18), (238, 206, 12), (112, 312, 12), (186, 274, 17), (270, 96, 10)):
+        for radius, opacity in ((1.7 * size, 0.4), (size, 1)):
+            shapes.append(f'<circle cx="{x}" cy="{y}" r="{radius:.0f}" fill="{ORANGE}" opacity="{opacity}"/>')
+    shapes.append(line([(340, 250), (762, 250)], GREY, 6))
+    for number in range(3):
+        left, half = 388 + 126 * number, 38 + 14 * number
+        arc = f"M{left - 24} 250C{left - 24} 70 {left + 100} 70 {left + 100} 250"
+        shapes.append(f'<path d="{arc}" fill="none" stroke="{ORANGE}" stroke-width="7"/>')
+        shapes.append(f'<rect x="{left}" y="{250 - half}" width="76" height="{2 * half}" rx="12" fill="{TEAL}"/>')
+    title = (
+        "A rice leaf with brown spots, and beside it a row of blocks joined by a straight line and by arcs over them"
+    )
+    return svg(800, 450, title, *shapes)
+
+
 PICTURES = {
     "images/banner.svg": banner,
     "images/favicon.svg": icon,
@@ -317,6 +289,7 @@ PICTURES = {
     "notebooks/start_here/two_shares.svg": two_shares,
     "projects/images/emotional_speech_detection.svg": calm_and_excited,
     "projects/images/motor_control.svg": field_and_rotor,
+    "projects/images/resnet_from_scratch.svg": leaf_and_blocks,
 }
 
 
