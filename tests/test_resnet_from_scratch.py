@@ -1,0 +1,286 @@
+"""What the report on rice leaves stands by: no photograph in two parts, its sweep, its numbers."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from sweep_unit import defined, defined_on_real_data, with_settings
+
+from lib.data.near_copies import positions
+from lib.data.splits import check_disjoint
+from lib.publish.project import RESULTS, ROOT, read_notebook
+from lib.publish.sweep import read_runs, settings, sweep_file
+
+NOTEBOOK = ROOT / "projects" / "resnet_from_scratch.ipynb"
+RUNS = read_runs(sweep_file(NOTEBOOK))
+FIRST = {"split": "families", "variant": "as built", "fold": 0, "seed": 0}
+GROUPED = {"part": "network", "split": "families"}
+runs_of = partial(with_settings, RUNS)
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """What the sweep defines, on the stand-in at a scale of seconds."""
+    names = defined(NOTEBOOK, ("forest", "network", "uci", "pretrained"), "synthetic")
+    names.update(size=32, epochs=1, trees=10, precision="no")
+    return names
+
+
+@pytest.fixture(scope="module")
+def unit():
+    return defined_on_real_data(NOTEBOOK, ("forest", "network", "uci"))
+
+
+@pytest.fixture(scope="module")
+def run(made_up):
+    """A training on four of the stand-in's five folds."""
+    return made_up["train_network"](FIRST)
+
+
+def no_photograph_is_divided(unit):
+    photograph, fold = unit["family"](), unit["folds"]("families")
+    check_disjoint(photograph, fold)
+    assert len(photograph) == len(fold) == len(unit["labels"]())
+    for number in range(unit["N_FOLDS"]):
+        train, test = unit["parts"]({"split": "families", "fold": number})
+        assert not set(photograph[train]) & set(photograph[test])
+        assert sorted([*train, *test]) == list(range(len(fold)))
+        assert set(unit["labels"]()[test]) == set(unit["labels"]()), "each fold has every disease"
+
+
+def test_no_photograph_of_the_stand_in_is_in_two_folds(made_up):
+    no_photograph_is_divided(made_up)
+
+
+@pytest.mark.real_data
+def test_no_photograph_is_in_two_folds(unit):
+    no_photograph_is_divided(unit)
+
+
+def met_before(unit, split):
+    """The share of pictures of whose photograph another picture lies in another fold."""
+    homes = {}
+    for photograph, fold in zip(unit["family"](), unit["folds"](split), strict=True):
+        homes.setdefault(photograph, set()).add(fold)
+    return np.mean([len(homes[photograph]) > 1 for photograph in unit["family"]()])
+
+
+@pytest.mark.real_data
+def test_in_a_random_split_nearly_every_picture_has_a_copy_among_those_trained_on(unit):
+    assert met_before(unit, "pictures") > 0.99
+    assert met_before(unit, "families") == 0
+
+
+def test_pixels_run_from_minus_two_to_two_at_the_size_asked_for(made_up):
+    x = made_up["pixels"](np.stack([np.full((96, 96, 3), level, np.uint8) for level in (0, 255)]), 40)
+    assert x.shape == (2, 3, 40, 40)
+    assert x.dtype == torch.float32
+    assert torch.allclose(x[0], torch.tensor(-2.0))
+    assert torch.allclose(x[1], torch.tensor(2.0))
+
+
+def test_the_statistics_of_colour_stay_when_a_picture_is_turned_or_mirrored(made_up):
+    picture = made_up["pictures"]().images[7]
+    found = made_up["statistics"](np.stack(positions(picture)))
+    assert found.shape == (8, 142)
+    colours = found[:, :108]  # 6 channels of 16 shares, a mean and a deviation each
+    assert np.allclose(colours, colours[0], atol=1e-5)
+    assert not np.allclose(found, found[0], atol=1e-3), "which way edges run does change"
+    assert not np.allclose(colours[0], made_up["statistics"](made_up["pictures"]().images[8:9])[0, :108], atol=1e-2)
+
+
+def test_a_picture_of_one_colour_has_the_statistics_one_expects(made_up):
+    (found,) = made_up["statistics"](np.full((1, 12, 12, 3), (200, 120, 40), np.uint8))
+    shares, (moments, edges) = found[:96].reshape(6, 16), np.split(found[96:], [12])
+    # Red, green, blue, hue, saturation, value, each as a share of its range.
+    values = np.array([200 / 255, 120 / 255, 40 / 255, 30 / 360, 0.8, 200 / 255])
+    assert np.array_equal(shares, np.eye(16)[(16 * values).astype(int)])
+    assert np.allclose(moments.reshape(6, 2), np.stack([values, 0 * values], 1), atol=1e-5)
+    assert edges.tolist() == [1, *[0] * 33], "all pixels without an edge, so no direction"
+
+
+@pytest.mark.parametrize(("turned", "towards"), [(False, 0), (True, 9)])
+@pytest.mark.parametrize("levels", [(0, 255), (255, 0)])
+def test_an_edge_is_counted_with_the_way_across_it(made_up, turned, towards, levels):
+    picture = np.repeat(np.repeat(np.array(levels, np.uint8), 6)[None], 12, 0)
+    picture = np.stack([picture.T if turned else picture] * 3, -1)[None]
+    strength, direction = np.split(made_up["statistics"](picture)[0, 108:], [16])
+    assert strength == pytest.approx([10 / 12, *[0] * 14, 2 / 12])
+    assert direction == pytest.approx(np.eye(18)[towards])
+
+
+@pytest.mark.slow
+def test_a_training_of_one_epoch_beats_chance_on_photographs_it_never_met(made_up, run):
+    _, test = made_up["parts"](FIRST)
+    said = made_up["answers"](run, made_up["seen"]()[test])
+    assert said.shape == (len(test), 4)
+    assert np.allclose(said.sum(1), 1, atol=1e-5)
+    right = (said.argmax(1) == made_up["labels"]()[test]).mean()
+    assert right > 0.25 + 4 * np.sqrt(0.25 * 0.75 / 10), "beyond chance with ten photographs"
+
+
+@pytest.mark.slow
+def test_the_answer_for_a_picture_is_the_same_in_each_of_its_positions(made_up, run):
+    x = made_up["seen"]()[::60]
+    turned = [torch.rot90(side, k, (2, 3)) for side in (x, x.flip(2)) for k in range(4)]
+    said = made_up["answers"](run, torch.cat(turned)).reshape(8, 4, 4)
+    assert np.allclose(said, said[0], atol=1e-4)
+    assert not np.allclose(said[0], said[0, :1], atol=1e-2), "the diseases differ"
+
+
+@pytest.fixture
+def brief(made_up, monkeypatch):
+    """Epochs of three batches."""
+    monkeypatch.setattr(made_up["LeafBatches"], "__len__", lambda self: 3)
+    return made_up
+
+
+def weights(run):
+    return torch.cat([value.ravel().double() for value in run.model.state_dict().values()])
+
+
+@pytest.mark.parametrize("variant", ["as built", "no batch norm", "no augmentation"])
+def test_a_seed_decides_a_training(brief, variant):
+    made = [weights(brief["train_network"](FIRST | {"variant": variant, "seed": seed})) for seed in (0, 0, 1)]
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
+
+
+@pytest.fixture
+def other_fold(made_up, monkeypatch):
+    """Call it, and the tested fold has other labels and other pictures."""
+    fold, said, images = made_up["folds"]("families"), made_up["labels"](), made_up["seen"]()
+    tested = fold == FIRST["fold"]
+
+    def change():
+        monkeypatch.setitem(made_up, "folds", lambda split: fold)
+        monkeypatch.setitem(made_up, "labels", lambda of=None: np.where(tested, (said + 1) % 4, said))
+        other = torch.where(torch.as_tensor(tested)[:, None, None, None], -images, images)
+        monkeypatch.setitem(made_up, "seen", lambda which="field": other)
+        return tested
+
+    return change
+
+
+def test_a_training_never_sees_the_tested_fold(brief, other_fold):
+    before = weights(brief["train_network"](FIRST))
+    other_fold()
+    assert torch.equal(before, weights(brief["train_network"](FIRST)))
+    assert not torch.equal(before, weights(brief["train_network"](FIRST | {"fold": 1})))
+
+
+@pytest.mark.parametrize("part", ["forest", "pretrained"])
+def test_answers_for_a_fold_owe_nothing_to_its_labels(made_up, other_fold, monkeypatch, part):
+    monkeypatch.setitem(made_up, "pretrained_numbers", made_up["numbers"])
+    setting = {"split": "families", "seed": 0}
+    before = np.array(made_up[f"run_{part}"](setting)["said"])
+    tested = other_fold()
+    after = np.array(made_up[f"run_{part}"](setting)["said"])
+    assert np.array_equal(before[tested], after[tested])
+    assert not np.array_equal(before[~tested], after[~tested]), "other folds do learn from them"
+
+
+def test_every_run_of_the_sweep_is_stored_once():
+    wanted = [json.dumps(s, sort_keys=True) for s in settings(read_notebook(NOTEBOOK), NOTEBOOK)]
+    assert sorted(json.dumps(r["setting"], sort_keys=True) for r in RUNS) == sorted(wanted)
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    file = RESULTS / "resnet_from_scratch.json"
+    assert file.is_file(), f"{file.name}: not there yet; python -m lib run {NOTEBOOK.relative_to(ROOT)} writes it"
+    return json.loads(file.read_text(encoding="utf-8"))["metrics"]
+
+
+def shares_right(unit, runs, apart=False):
+    """Of each seed the share of pictures answered right, each by the model that never met its fold.
+
+    With `apart` every fold has a seed of its own, and all make one division.
+    """
+    y, said = unit["labels"](), {}
+    for run in runs:
+        setting, answers = run["setting"], run["result"]["said"]
+        seed = "all" if apart else setting.get("seed", "none")
+        rows = (
+            np.flatnonzero(unit["folds"](setting["split"]) == setting["fold"]) if "fold" in setting else range(len(y))
+        )
+        for row, answer in zip(rows, answers, strict=True):
+            assert (seed, row) not in said, "no picture is answered twice"
+            said[seed, row] = answer == y[row]
+    seeds = {seed for seed, _ in said}
+    assert len(said) == len(seeds) * len(y)
+    return [np.mean([said[seed, row] for row in range(len(y))]) for seed in seeds]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("metric", "which", "seeds"),
+    [
+        ("accuracy_grouped", GROUPED | {"variant": "as built"}, 5),
+        ("accuracy_random_split", {"part": "network", "split": "pictures"}, 1),
+        ("accuracy_baseline_grouped", {"part": "forest", "split": "families"}, 5),
+        ("accuracy_baseline_random_split", {"part": "forest", "split": "pictures"}, 5),
+        ("accuracy_identity_skip", GROUPED | {"variant": "identity skip"}, 1),
+        ("accuracy_no_skip", GROUPED | {"variant": "no skip"}, 1),
+        ("accuracy_no_batch_norm", GROUPED | {"variant": "no batch norm"}, 1),
+        ("accuracy_no_augmentation", GROUPED | {"variant": "no augmentation"}, 1),
+        ("accuracy_pretrained", {"part": "pretrained", "split": "families"}, 1),
+    ],
+)
+def test_a_recorded_accuracy_is_that_of_the_stored_answers(unit, recorded, metric, which, seeds):
+    shares = shares_right(unit, runs_of(**which), apart=metric == "accuracy_random_split")
+    entry = recorded[metric]
+    assert (len(shares), entry["seeds"], entry["n"]) == (seeds, seeds, len(unit["labels"]()))
+    assert entry["value"] == pytest.approx(np.mean(shares), abs=1e-5)
+    assert entry["low"] <= entry["value"] <= entry["high"]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("metric", ["uci_accuracy", "uci_accuracy_forest"])
+def test_the_recorded_accuracy_on_white_paper_is_that_of_the_stored_answers(unit, recorded, metric):
+    y = unit["labels"](unit["leaves"]())
+    runs = runs_of(part="uci", way="forest" if metric.endswith("forest") else "network")
+    assert len(runs) == recorded[metric]["seeds"] == 5
+    assert recorded[metric]["value"] == pytest.approx(np.mean([r["result"]["said"] == y for r in runs]), abs=1e-5)
+    assert recorded[metric]["n"] == len(y)
+
+
+@pytest.mark.real_data
+def test_the_recorded_foreign_accuracy_is_that_of_the_stored_probabilities(unit, recorded):
+    kinds = unit["pictures"]().classes
+    shared = [name for name in unit["leaves"]().classes if name in kinds]
+    assert shared == ["bacterial blight", "brown spot"]
+    runs, right = runs_of(part="network", split="families", variant="as built"), []
+    assert len(runs) == recorded["uci_foreign_accuracy"]["seeds"] == 25
+    for run in runs:
+        for label, said in zip(unit["leaves"]().table["label"], run["result"]["uci"], strict=True):
+            if label in shared:
+                first, second = (said[kinds.index(name)] for name in shared)
+                right.append((first >= second) == (label == shared[0]))
+    assert recorded["uci_foreign_accuracy"]["n"] == len(right) / 25 == 80
+    assert recorded["uci_foreign_accuracy"]["value"] == pytest.approx(np.mean(right), abs=1e-5)
+
+
+@pytest.mark.real_data
+def test_the_recorded_number_of_photographs_and_of_copies_in_training_are_those_of_the_pictures(unit, recorded):
+    assert recorded["photographs"]["value"] == len(set(unit["family"]().tolist()))
+    assert recorded["copy_in_training"]["value"] == pytest.approx(met_before(unit, "pictures"), abs=1e-5)
+    assert recorded["weights"]["value"] == 503_498
+
+
+@pytest.mark.real_data
+def test_a_difference_is_that_of_the_two_recorded_accuracies(unit, recorded):
+    (seed_0,) = shares_right(unit, runs_of(**GROUPED, variant="as built", seed=0))
+    for variant in ("identity_skip", "no_skip", "no_batch_norm", "no_augmentation"):
+        gap = recorded[f"accuracy_{variant}"]["value"] - seed_0
+        assert recorded[f"gap_{variant}"]["value"] == pytest.approx(gap, abs=2e-5)
+    for name, other in (("forest", "accuracy_baseline_grouped"), ("pretrained", "accuracy_pretrained")):
+        gap = recorded["accuracy_grouped"]["value"] - recorded[other]["value"]
+        assert recorded[f"gap_network_over_{name}"]["value"] == pytest.approx(gap, abs=2e-5)
+
+
+def test_a_random_split_flatters_the_forest_and_the_network(recorded):
+    for name in ("accuracy_baseline", "accuracy"):
+        assert recorded[f"{name}_grouped"]["high"] < recorded[f"{name}_random_split"]["value"]
