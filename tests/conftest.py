@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,16 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def java() -> str:
-    """The Java that Spark runs on; on CI there must be one."""
+def java() -> Iterator[str]:
+    """The Java that Spark runs on, told that all runs are short; on CI there must be one."""
     from lib.spark import SparkError, find_java
 
     try:
-        return find_java()
+        found = find_java()
     except SparkError as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI has no Java; .ci/run should have installed it: {error}")
         pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        yield found

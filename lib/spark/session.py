@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -237,6 +237,5 @@ class Spark:
 
 
 def _plain(value: object) -> object:
-    from py4j.java_collections import JavaArray
-
-    return [_plain(v) for v in value] if isinstance(value, JavaArray) else value
+    """Arrays of Java as lists."""
+    return [_plain(v) for v in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
