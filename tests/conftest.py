@@ -34,14 +34,16 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def java() -> Iterator[str]:
-    """The Java that Spark runs on, told that all runs are short; on CI there must be one."""
+    """The Java that Spark runs on, told that all runs are short; on CI there must be one, and Spark itself."""
     from lib.spark import SparkError, find_java
+    from lib.spark.java import spark_home
 
     try:
+        spark_home()
         found = find_java()
     except SparkError as error:
         if os.environ.get("CI"):
-            pytest.fail(f"CI has no Java; .ci/run should have installed it: {error}")
+            pytest.fail(f"CI should have Java and pyspark, see .ci/run: {error}")
         pytest.skip(str(error))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")

@@ -327,3 +327,9 @@ def test_a_program_runs_on_two_workers_and_a_wrong_one_is_said(java, tmp_path):
         with pytest.raises(SparkError, match="Failed to load class Nobody"):
             cluster.submit(jar, "Nobody")
     assert not cluster.folder.exists()
+
+
+def test_a_missing_pyspark_is_answered_with_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(SparkError, match="pip install 'pyspark"):
+        Spark()

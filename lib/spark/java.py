@@ -54,9 +54,17 @@ def find_java() -> str:
 
 
 def spark_home() -> Path:
-    """Where the package pyspark keeps Spark: its `bin` and `jars`."""
-    import pyspark
+    """Where the package pyspark keeps Spark: its `bin` and `jars`.
 
+    Raises
+    ------
+    SparkError
+        The package is not installed; the message says how to get it.
+    """
+    try:
+        import pyspark
+    except ImportError:
+        raise SparkError("Spark is not installed: pip install 'pyspark>=4.0.4,<4.1'") from None
     return Path(pyspark.__file__).parent
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lib.spark.java import SparkError, clean_environment, find_java
+from lib.spark.java import SparkError, clean_environment, find_java, spark_home
 
 LOGGING = """rootLogger.level = off
 rootLogger.appenderRef.none.ref = none
@@ -64,11 +64,12 @@ class Spark:
     Raises
     ------
     SparkError
-        Java is missing or too old (the message says how to get it), Spark already runs in this process or does not
-        start.
+        Spark or Java is missing or too old (the message says how to get it), Spark already runs in this process, or
+        it does not start.
     """
 
     def __init__(self, master: str = "local[*]", memory: str = "2g", settings: Mapping[str, str] | None = None) -> None:
+        spark_home()
         from pyspark import SparkConf, SparkContext
         from pyspark.java_gateway import launch_gateway
 
