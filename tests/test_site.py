@@ -15,6 +15,7 @@ ALIASES = {
     "blog/variable_length_training.html": "blog/training_with_variable_length_data.html",
     "projects/Emotional_speech_detection.html": "projects/emotional_speech_detection.html",
     "projects/Heart_disease_project.html": "projects/heart_disease.html",
+    "projects/mini_resnet_from_scratch_with_pytorch.html": "projects/resnet_from_scratch.html",
 }
 
 
