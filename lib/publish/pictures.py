@@ -254,6 +254,25 @@ def spark_rdd() -> str:
     return svg(800, 450, "Eight boxes whose lines meet in five dots, and the dots in one box", *shapes)
 
 
+def heart_and_curve() -> str:
+    """A heartbeat beside the curve of a classifier within its band, above chance: for the report on heart disease."""
+
+    def curve(power: float) -> list[Point]:
+        return [(440 + 300 * (k / 60) ** 2, 385 - 300 * (k / 60) ** (2 * power)) for k in range(61)]
+
+    band = " ".join(f"{x:.1f},{y:.1f}" for x, y in curve(0.14) + curve(0.34)[::-1])
+    return svg(
+        800,
+        450,
+        "Heartbeats beside a curve with a band around it, above a dotted diagonal",
+        line(ecg_line(50, 400, 330, 170, 3), ORANGE, 5),
+        f'<polygon points="{band}" fill="{TEAL}" opacity="0.3"/>',
+        f'<path d="M440 385L740 85" stroke="{GREY}" stroke-width="4" stroke-dasharray="4 12" stroke-linecap="round"/>',
+        line([(440, 65), (440, 385), (760, 385)], GREY, 4),
+        line(curve(0.22), TEAL, 8),
+    )
+
+
 def leaf_and_blocks() -> str:
     """A leaf with brown spots beside a chain of blocks with their ways past: for the report on rice and ResNet."""
     blade = "M66 398C62 270 150 100 300 36C318 168 210 340 66 398z"
@@ -288,6 +307,7 @@ PICTURES = {
     "notebooks/speaker_sex/clear_and_spoiled.svg": clear_and_spoiled,
     "notebooks/start_here/two_shares.svg": two_shares,
     "projects/images/emotional_speech_detection.svg": calm_and_excited,
+    "projects/images/heart_disease.svg": heart_and_curve,
     "projects/images/motor_control.svg": field_and_rotor,
     "projects/images/resnet_from_scratch.svg": leaf_and_blocks,
 }
