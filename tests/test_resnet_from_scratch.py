@@ -1,5 +1,6 @@
 """What the report on rice leaves stands by: no photograph in two parts, its sweep, its numbers."""
 
+import colorsys
 import json
 from functools import partial
 
@@ -96,12 +97,13 @@ def test_the_statistics_stay_when_a_picture_is_turned_or_mirrored(made_up):
     assert not np.allclose(found[0], made_up["statistics"](pictures[8:9])[0], atol=0.02), "pictures differ"
 
 
-def test_a_picture_of_one_colour_has_the_statistics_one_expects(made_up):
-    (found,) = made_up["statistics"](np.full((1, 12, 12, 3), (200, 120, 40), np.uint8))
+@pytest.mark.parametrize("colour", [(200, 120, 40), (255, 120, 30)])
+def test_a_picture_of_one_colour_has_the_statistics_one_expects(made_up, colour):
+    (found,) = made_up["statistics"](np.full((1, 12, 12, 3), colour, np.uint8))
     shares, (moments, edges) = found[:96].reshape(6, 16), np.split(found[96:], [12])
-    # Red, green, blue, hue, saturation, value, each as a share of its range.
-    values = np.array([200 / 255, 120 / 255, 40 / 255, 30 / 360, 0.8, 200 / 255])
-    assert np.array_equal(shares, np.eye(16)[(16 * values).astype(int)])
+    values = np.array([level / 255 for level in colour])
+    values = np.array([*values, *colorsys.rgb_to_hsv(*values)])
+    assert np.array_equal(shares, np.eye(16)[np.minimum(16 * values, 15).astype(int)])
     assert np.allclose(moments.reshape(6, 2), np.stack([values, 0 * values], 1), atol=1e-5)
     assert not edges.any()
 
