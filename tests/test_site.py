@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from lib.publish.project import ROOT, pages
 
 ALIASES = {
+    "blog/Spark RDD.html": "blog/spark_rdd.html",
     "blog/Applying_vision_models_to_audio_classification.html": "blog/applying_vision_models_to_audio.html",
     "blog/variable_length_training.html": "blog/training_with_variable_length_data.html",
     "projects/Emotional_speech_detection.html": "projects/emotional_speech_detection.html",
