@@ -14,6 +14,7 @@ families were found by shifting.
 """
 
 import hashlib
+import sys
 from typing import TYPE_CHECKING
 
 from lib.data import kept
@@ -78,12 +79,14 @@ def copies(images: "np.ndarray", distance: int) -> "tuple[np.ndarray, np.ndarray
 def hashes(images: "np.ndarray") -> "np.ndarray":
     """(n, 8, 64) bool: the hashes of each picture as it is, turned by 1 to 3 quarters, and the same mirrored.
 
-    Kept in the cache under a hash of the images.
+    Kept in the cache under a hash of the images, of this module and of the version of imagehash.
     """
+    import imagehash
     import numpy as np
 
     content = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
-    return kept.arrays("near_copies", f"{content} {images.shape}", lambda: {"bits": _hashes(images)})["bits"]
+    made_from = f"{content} {images.shape} {kept.code_hash(sys.modules[__name__])} {imagehash.__version__}"
+    return kept.arrays("near_copies", made_from, lambda: {"bits": _hashes(images)})["bits"]
 
 
 def _hashes(images: "np.ndarray") -> "np.ndarray":

@@ -6,7 +6,9 @@ RGB, and squeezed as a whole into a square by an antialiased filter. Its aspect 
 sides (or a crop, which would cut a UCI leaf of 1024 x 298 to its middle third) would show the class.
 """
 
+import struct
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 COLUMNS = ("file", "label", "width", "height")  # what every table of pictures has
 ENDINGS = (".jpg", ".jpeg", ".png")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # kinds of pixels of 8 bits or fewer
+# What Pillow's decoders and its reading of EXIF raise for damaged files.
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 _REMEDY = ". Put a sound copy of the file in its place."
 
@@ -66,9 +70,10 @@ class Pictures:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The pictures at any depth of a folder by their endings, in small letters or capitals; no hidden ones."""
-    found = (p for p in Path(folder).rglob("*") if p.suffix.lower() in ENDINGS and p.name[0] != ".")
-    return sorted(found, key=lambda p: p.relative_to(folder).as_posix())
+    """The pictures at any depth of a folder by their endings, in small letters or capitals; nothing hidden."""
+    inside = {p: p.relative_to(folder) for p in Path(folder).rglob("*") if p.suffix.lower() in ENDINGS}
+    found = (p for p, name in inside.items() if not any(part.startswith(".") for part in name.parts))
+    return sorted(found, key=lambda p: inside[p].as_posix())
 
 
 def read_pictures(paths: Sequence[Path], size: int) -> dict[str, "np.ndarray"]:
@@ -128,7 +133,7 @@ def read_picture(path: Path, size: int) -> "tuple[np.ndarray, tuple[int, int]]":
         raise _unusable(path, "is not a picture") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise _unusable(path, "is larger than 89 million pixels") from None
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's decoders raise all three for damaged files
+    except DAMAGED as error:
         raise _unusable(path, f"can't be read as a picture ({error})") from None
     if upright.has_transparency_data:
         layer = upright.convert("RGBA")

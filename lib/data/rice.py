@@ -12,6 +12,7 @@ A picture's class is the name of the folder that it lies in, however it is writt
 """
 
 import csv
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -58,8 +59,8 @@ def load_rice_paddy(source: Source = "real", size: int = SIZE) -> Pictures:
     """The 10,407 labelled pictures of the Kaggle set in ten classes; as `load_rice_field` otherwise.
 
     The table has the columns variety (text) and age (days) besides; `bacterial_leaf_blight` is called "bacterial
-    blight" as in the other sets. Raises `DataError` also when `train.csv` and the folders disagree. The stand-in has 80
-    pictures, no copies.
+    blight" as in the other sets. Raises `DataError` also when `train.csv` can't be read, does not name a picture, or
+    gives it another class than its folder. The stand-in has 80 pictures, no copies.
     """
     return _load("rice_paddy", source, size)
 
@@ -86,9 +87,10 @@ def read_rice(key: str, folder: Path, size: int, content: str) -> Pictures:
     if key == "rice_paddy":  # the competition's test pictures have no labels
         paths = [path for path in paths if path.parent.parent.name == "train_images"]
     labels = [_disease(key, path) for path in paths]
-    made_from = f"{content} {size} {kept.code_hash(pictures)}"
-    found = kept.arrays(key, made_from, lambda: read_pictures(paths, size))
     names = [path.relative_to(folder).as_posix() for path in paths]
+    chosen = hashlib.sha256("\n".join(names).encode()).hexdigest()  # what the numbers kept in `rows` mean
+    made_from = f"{content} {chosen} {size} {kept.code_hash(pictures)}"
+    found = kept.arrays(key, made_from, lambda: read_pictures(paths, size))
     skipped = [(names[i], str(reason)) for i, reason in zip(found["faulty"], found["reasons"], strict=True)]
     rows = [(names[i], labels[i], *shape) for i, shape in zip(found["rows"], found["shapes"].tolist(), strict=True)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -122,6 +124,8 @@ def _paddy_table(folder: Path) -> dict[str, dict[str, str]]:
         return {row["image_id"]: {name: row[name] for name in ("label", "variety", "age")} for row in rows}
     except UnicodeDecodeError:
         raise _odd("rice_paddy", f"{path} is not plain text") from None
+    except (OSError, csv.Error) as error:
+        raise _odd("rice_paddy", f"{path} can't be read ({error})") from None
     except KeyError as error:
         raise _odd("rice_paddy", f"{path} has no column {error}") from None
 

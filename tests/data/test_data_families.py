@@ -89,6 +89,15 @@ def test_hashes_are_computed_once_for_the_same_pictures(monkeypatch):
     monkeypatch.undo()
 
 
+@pytest.mark.parametrize("changed", ["lib.data.kept.code_hash", "imagehash.__version__"])
+def test_hashes_are_computed_anew_by_other_code(monkeypatch, changed):
+    images = scenes(3)
+    first = hashes(images)
+    monkeypatch.setattr("lib.data.near_copies._hashes", lambda images: ~first)
+    monkeypatch.setattr(changed, (lambda *modules: "other") if changed.endswith("code_hash") else "0")
+    assert np.array_equal(hashes(images), ~first)
+
+
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_every_family_of_the_real_field_pictures_has_one_disease_and_holds_all_files_of_one_number(

@@ -77,6 +77,8 @@ def test_hidden_files_and_files_of_other_kinds_are_passed_over(folder):
     (folder / "blast" / "._BLAST_0.jpg").write_bytes(b"left by an archiver")
     (folder / "blast" / "Thumbs.db").write_bytes(b"left by a system")
     (folder / "readme.txt").write_text("about the set")
+    (folder / "blast" / ".ipynb_checkpoints").mkdir()
+    picture().save(folder / "blast" / ".ipynb_checkpoints" / "BLAST_0.jpg")
     found = read(folder)
     assert (len(found), len(found.skipped)) == (8, 0)
 
@@ -95,6 +97,8 @@ def test_endings_in_capitals_are_read_too(folder):
         (lambda p: p.write_bytes(p.read_bytes()[:300]), "can't be read as a picture ("),
         (lambda p: p.write_bytes(p.read_bytes()[:-100]), "can't be read as a picture (image file is truncated"),
         (lambda p: Image.fromarray(np.full((9, 9), 900, np.uint16)).save(p, "PNG"), "has pixels of a kind"),
+        # A head of EXIF cut short: Pillow lets a struct.error through.
+        (lambda p: picture().save(p, "PNG", exif=b"Exif\0\0II*\0\x08"), "can't be read as a picture (unpack"),
     ],
 )
 def test_a_spoilt_picture_is_named_and_costs_no_other(folder, spoil, reason):
@@ -207,6 +211,15 @@ def test_a_second_call_decodes_nothing_and_a_changed_file_is_decoded_anew(folder
     assert third.table["width"].tolist() == [40] * 6 + [60, 40]
 
 
+def test_another_choice_of_files_is_decoded_anew_though_the_folder_is_the_same(folder, monkeypatch):
+    first = read(folder)
+    without = [path for path in pictures.files_of(folder) if path.name != "BLAST_0.jpg"]
+    monkeypatch.setattr("lib.data.rice.files_of", lambda folder: without)
+    found = read(folder)
+    assert found.table["file"].tolist() == [file for file in first.table["file"] if file != "blast/BLAST_0.jpg"]
+    assert np.array_equal(found.images, np.delete(first.images, 2, axis=0))
+
+
 def test_rows_are_chosen_by_mask_or_by_number(folder):
     found = read(folder)
     some = found.select(found.table["label"] == "tungro")
@@ -303,6 +316,9 @@ def test_a_table_that_disagrees_with_the_folders_is_refused_by_name_with_the_rem
 def test_a_kaggle_set_without_its_table_is_refused(paddy):
     (paddy / "train.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"train.csv is not plain text"):
+        read(paddy, "rice_paddy")
+    (paddy / "train.csv").write_text('image_id,label\n"' + 140_000 * "x")  # an open quote: a field without an end
+    with pytest.raises(DataError, match=r"train.csv can't be read \(field larger.*Kaggle"):
         read(paddy, "rice_paddy")
     (paddy / "train.csv").unlink()
     with pytest.raises(DataError, match=r"has no train.csv"):
