@@ -103,7 +103,9 @@ def test_the_possible_voltages_fill_the_hexagon_and_its_inner_circle_is_the_line
 # Machine
 
 
-@pytest.mark.parametrize("change", [{"resistance": 0}, {"inertia": -1}, {"flux": math.nan}, {"friction": -0.1}])
+@pytest.mark.parametrize(
+    "change", [{"resistance": 0}, {"inertia": -1}, {"flux": math.nan}, {"friction": -0.1}, {"pole_pairs": 7.5}]
+)
 def test_a_motor_that_cannot_be_is_refused_by_name(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         replace(GIMBAL, **change)
@@ -297,6 +299,14 @@ def test_the_offset_of_an_encoder_is_found_by_a_field_that_stands_still():
     assert abs(electrical) < math.radians(2)
 
 
+@MOTORS
+def test_the_offset_is_found_from_where_a_field_on_phase_a_would_not_turn_the_rotor(motor):
+    encoder = Encoder(14, offset=0.4)
+    found = find_zero(motor, encoder, 1.0, State(angle=math.pi / motor.pole_pairs))
+    electrical = math.remainder(motor.pole_pairs * (found - encoder.offset), TURN)
+    assert abs(electrical) < math.radians(5)
+
+
 @pytest.mark.parametrize("degrees", [0, 30, 60])
 def test_a_wrong_zero_costs_the_cosine_of_the_error_in_torque(degrees):
     error = math.radians(degrees)
@@ -312,6 +322,13 @@ def test_one_reference_is_asked_for_and_no_more_current_than_the_motor_takes():
         FieldOriented(GIMBAL, speed=lambda t: 1.0, weakening=2.0)
 
 
+@pytest.mark.parametrize("name", ["period", "current_bandwidth", "speed_bandwidth"])
+@pytest.mark.parametrize("value", [0.0, math.nan])
+def test_a_loop_without_a_bandwidth_or_period_is_refused(name, value):
+    with pytest.raises(ValueError, match="period and bandwidths"):
+        FieldOriented(GIMBAL, speed=lambda t: 1.0, **{name: value})
+
+
 def test_currents_against_the_magnets_let_a_motor_turn_faster_within_its_limits():
     top = {}
     for weakening in (0.0, 15.0):
@@ -323,11 +340,36 @@ def test_currents_against_the_magnets_let_a_motor_turn_faster_within_its_limits(
     assert top[15.0] > 1.2 * top[0.0]
 
 
-def test_a_loop_that_diverges_is_reported_and_not_drawn():
+def test_a_voltage_or_reference_that_is_no_number_is_reported_and_not_drawn():
+    for controller in (lambda *_: (math.nan, 0.0), FieldOriented(GIMBAL, speed=lambda t: math.nan)):
+        with pytest.raises(FloatingPointError, match="no numbers"):
+            simulate(GIMBAL, controller, 0.01)
+
+
+def test_a_period_too_long_for_the_motor_is_reported():
     with pytest.raises(FloatingPointError, match="beyond all bounds"):
-        simulate(GIMBAL, lambda *_: (math.nan, 0.0), 0.01)
-    with pytest.raises(FloatingPointError, match="beyond all bounds"):
-        simulate(replace(GIMBAL, bus_voltage=1e9), lambda *_: (1e9, 0.0), 0.01)
+        simulate(GIMBAL, lambda *_: (1.0, 0.0), 1.0, period=0.01)
+
+
+def test_an_unstable_current_loop_swings_within_what_the_supply_allows():
+    controller = FieldOriented(LOCKED, torque=lambda t: 0.3 * LOCKED.torque_constant, current_bandwidth=TURN * 6000)
+    trace = simulate(LOCKED, controller, 0.02).after(0.01)
+    assert trace.i_q.std() > 0.03
+    assert np.abs(trace.i_q).max() < 2 / 3 * LOCKED.bus_voltage / LOCKED.resistance
+
+
+@pytest.mark.parametrize("make", [FieldOriented, lambda m, period, speed: TurningVoltage(m, 3.0, speed, period)])
+def test_a_controller_made_for_another_period_is_refused(make):
+    controller = make(GIMBAL, period=2e-4, speed=lambda t: 20.0)
+    with pytest.raises(ValueError, match=r"made for a period of 0\.0002 s; got 5e-05"):
+        simulate(GIMBAL, controller, 0.01)
+    assert len(simulate(GIMBAL, controller, 0.01, period=2e-4).time) == 50
+
+
+@pytest.mark.parametrize("seconds", [0, 1e-6, math.nan, math.inf])
+def test_a_run_without_a_length_is_refused(seconds):
+    with pytest.raises(ValueError, match="at least one period"):
+        simulate(GIMBAL, lambda *_: (0.0, 0.0), seconds)
 
 
 def test_a_turning_voltage_takes_the_rotor_along_up_to_the_pull_out_torque_and_then_loses_it():
@@ -416,8 +458,19 @@ def test_the_errors_that_the_kalman_filter_expects_are_the_errors_it_makes():
     assert 0.75 * expected < np.std(errors) < 1.3 * expected
 
 
-@pytest.mark.parametrize("make", [lambda: Complementary(0.002, 0.0), lambda: Kalman(0.002, 1e-4, 0.0, 0.1)])
-def test_a_filter_without_noise_or_time_is_refused(make):
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Complementary(0.002, 0.0),
+        lambda: Complementary(math.nan, 1.0),
+        lambda: Kalman(0.002, 1e-4, 0.0, 0.1),
+        lambda: Kalman(0.002, 1e-4, 1e-4, math.nan),
+        lambda: Imu(rate=0),
+        lambda: Platform(inertia=0),
+        lambda: Stabiliser(Platform(), math.nan),
+    ],
+)
+def test_a_filter_sensor_or_platform_without_noise_time_or_mass_is_refused(make):
     with pytest.raises(ValueError, match="more than zero"):
         make()
 
@@ -447,6 +500,43 @@ def test_the_platform_stays_level_with_the_motor_on_and_is_dragged_along_with_it
     off = rock(Platform(), carrier)
     assert on.std() < 0.02 * carrier.std()
     assert off.std() > 0.3 * carrier.std()
+
+
+def test_the_platform_feels_what_an_accelerometer_of_its_angle_and_push_feels(rng):
+    """The stabiliser's filter writes down what it is told; the formula for arrays says what it has to be."""
+
+    class Notes:
+        angle = bias = 0.0
+
+        def __init__(self):
+            self.felt = []
+
+        def update(self, rate, felt):
+            self.felt.append(felt)
+            return felt
+
+    notes, imu, n = Notes(), Imu(accelerometer_noise=0.05), 400
+    carrier, push = 0.4 * np.sin(np.arange(n) / 40), rng.normal(scale=3, size=n)
+    angle = rock(
+        Platform(), carrier, push=push, blow=np.full(n, 0.08), imu=imu, estimator=notes,
+        stabiliser=Stabiliser(Platform(), 10.0), rng=np.random.default_rng(1),
+    )  # fmt: skip
+    _, error = imu.errors(n, np.random.default_rng(1))
+    assert np.abs(angle).max() > 0.2
+    np.testing.assert_allclose(notes.felt, felt_angle(angle, push, error), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("carrier", {"carrier": np.full(50, np.nan)}),
+        ("push", {"push": np.zeros(49)}),
+        ("blow", {"blow": np.full(50, np.inf)}),
+    ],
+)
+def test_a_rocking_of_what_is_no_number_or_of_unequal_lengths_is_refused_by_name(name, change):
+    with pytest.raises(ValueError, match=f"rock: {name} is 50 finite numbers"):
+        rock(**{"platform": Platform(), "carrier": np.zeros(50)} | change)
 
 
 def test_without_friction_cogging_and_weight_nothing_drags_the_platform():

@@ -31,6 +31,13 @@ class Imu:
     accelerometer_noise: float = 2e-3
     rate: int = RATE
 
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < math.inf:
+            raise ValueError(f"Imu: rate is more than zero and finite; got {self.rate}")
+        for name in ("gyro_noise", "bias", "bias_walk", "accelerometer_noise"):
+            if not 0 <= (value := getattr(self, name)) < math.inf:
+                raise ValueError(f"Imu: {name} is zero or more and finite; got {value}")
+
     def errors(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """What is added to n readings: (n,) of the gyroscope in rad/s, (n, 2) of the accelerometer in m/s²."""
         walk = np.cumsum(rng.normal(size=n)) * self.bias_walk / math.sqrt(self.rate)
@@ -86,7 +93,7 @@ class Complementary:
     """
 
     def __init__(self, step: float, time_constant: float) -> None:
-        if step <= 0 or time_constant <= 0:
+        if not (step > 0 and time_constant > 0):  # NaN is not, either
             raise ValueError("step and time_constant are more than zero seconds")
         self.step, self.keep = step, time_constant / (time_constant + step)
         self.angle = 0.0
@@ -119,7 +126,7 @@ class Kalman:
         angle_spread: float = 0.1,
         bias_spread: float = 0.02,
     ) -> None:
-        if min(step, gyro_noise, bias_walk, felt_noise) <= 0:
+        if not all(value > 0 for value in (step, gyro_noise, bias_walk, felt_noise)):
             raise ValueError("step and the three noises are more than zero")
         self.step = step
         self.grow_angle, self.grow_bias = gyro_noise**2 * step, bias_walk**2 * step

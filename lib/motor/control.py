@@ -75,7 +75,7 @@ class TurningVoltage:
     """
 
     def __init__(self, motor: Motor, voltage: float, speed: Reference, period: float = PERIOD) -> None:
-        self.voltage, self.speed, self.step = voltage, speed, motor.pole_pairs * period
+        self.voltage, self.speed, self.period, self.step = voltage, speed, period, motor.pole_pairs * period
         self.angle = 0.0
 
     def __call__(self, time: float, reading: float, i_alpha: float, i_beta: float) -> tuple[float, float]:
@@ -89,6 +89,9 @@ class FieldOriented:
     Current loops: zero of the PI on the motor's pole, the two axes decoupled. Speed loop: both poles at half its
     bandwidth as long as the inner loops are much faster. Position loop: proportional.
 
+    A torque is asked for as current along q alone. Where L_d and L_q differ, current against the magnets makes torque
+    as well, so that with `weakening` the torque is off by that part; speed and position loop make up for it.
+
     Parameters
     ----------
     torque, speed, position : one of them, a function of time in s; in N m, rad/s or rad of the shaft.
@@ -101,7 +104,8 @@ class FieldOriented:
     Raises
     ------
     ValueError
-        Not exactly one reference; or more current for weakening than the motor may take.
+        Not exactly one reference; more current for weakening than the motor may take; or a period or bandwidth that is
+        not more than zero.
     """
 
     def __init__(
@@ -124,6 +128,9 @@ class FieldOriented:
             raise ValueError("give one of torque, speed and position")
         if not 0 <= weakening <= motor.current_limit:
             raise ValueError(f"weakening lies between 0 and {motor.current_limit} A, the motor's limit")
+        fast = (period, current_bandwidth, observer_bandwidth, speed_bandwidth, position_bandwidth)
+        if not all(0 < value < math.inf for value in fast):
+            raise ValueError(f"FieldOriented: period and bandwidths are more than zero and finite; got {fast}")
         self.motor, self.period, self.zero, self.weakening = motor, period, zero, weakening
         self.torque, self.speed, self.position = torque, speed, position
         a, b = current_bandwidth, speed_bandwidth

@@ -76,9 +76,16 @@ def simulate(
 
     Raises
     ------
+    ValueError
+        Less than a period is asked for, or the controller was made for another one.
     FloatingPointError
-        The currents grew beyond all bounds: a loop is unstable, or the period too long for the motor.
+        The currents are no numbers any more (a reference, voltage or load was none), or the period is too long for
+        the motor. An unstable loop is not reported: the inverter bounds its voltage, so that its currents swing.
     """
+    if not 0 < period <= seconds < math.inf:
+        raise ValueError(f"simulate: seconds are finite and at least one period; got {seconds} and {period}")
+    if (own := getattr(controller, "period", period)) != period:
+        raise ValueError(f"simulate: the controller was made for a period of {own} s; got {period}")
     advance, p = stepper(motor, period), motor.pole_pairs
     state, u_alpha, u_beta = start, 0.0, 0.0
     rows = []
@@ -90,8 +97,9 @@ def simulate(
         c, s = math.cos(p * angle), math.sin(p * angle)
         wanted = controller(time, encoder.read(angle), c * i_d - s * i_q, s * i_d + c * i_q)
         state = advance(state, u_alpha, u_beta, braking)
-        if not abs(state.i_d) + abs(state.i_q) < 1e6:
-            raise FloatingPointError(f"the currents grew beyond all bounds after {time:.4f} s")
+        if not (size := abs(state.i_d) + abs(state.i_q)) < 1e6:
+            what = "are no numbers" if math.isnan(size) else "grew beyond all bounds"
+            raise FloatingPointError(f"the currents {what} after {time:.4f} s")
         u_alpha, u_beta = limited(*wanted, motor.bus_voltage)
     columns = np.array(rows).T
     return Trace(*columns, torque=motor.torque(columns[1], columns[2]))
@@ -100,9 +108,14 @@ def simulate(
 def find_zero(motor: Motor, encoder: Encoder, voltage: float, start: State = State()) -> float:  # noqa: B008
     """What the encoder reads with the d axis on phase a, in rad: hold the field there, wait, and read.
 
-    The rotor goes to the nearest of as many such places as there are pole pairs; all serve.
+    The field first stands a quarter of an electrical turn off: it does not turn a rotor that looks just the other way.
+    The rotor goes to one of as many such places as there are pole pairs; all serve.
     """
-    trace = simulate(motor, lambda *_: (voltage, 0.0), 0.5, encoder=encoder, start=start)
+
+    def hold(time: float, *_: float) -> tuple[float, float]:
+        return (0.0, voltage) if time < 0.5 else (voltage, 0.0)
+
+    trace = simulate(motor, hold, 1.0, encoder=encoder, start=start)
     return encoder.read(float(trace.angle[-1]))
 
 

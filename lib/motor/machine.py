@@ -49,7 +49,7 @@ class Motor:
     Raises
     ------
     ValueError
-        A number is not finite, or not positive where it has to be.
+        A number is not finite, not positive where it has to be, or not whole where it counts something.
     """
 
     pole_pairs: int
@@ -71,6 +71,8 @@ class Motor:
             if not math.isfinite(value) or value < 0 or (value == 0 and not may_be_zero):
                 wanted = "zero or more" if may_be_zero else "more than zero"
                 raise ValueError(f"Motor: {field.name} is {wanted} and finite; got {value}")
+            if field.name in ("pole_pairs", "cogging_periods") and value != int(value):
+                raise ValueError(f"Motor: {field.name} is a whole number; got {value}")
 
     @property
     def torque_constant(self) -> float:

@@ -29,6 +29,10 @@ class Platform:
     friction: float = 2e-3
     imbalance: float = 2e-4
 
+    def __post_init__(self) -> None:
+        if not (0 < self.inertia < math.inf and 0 <= self.friction < math.inf and math.isfinite(self.imbalance)):
+            raise ValueError(f"Platform: inertia is more than zero, friction zero or more, all finite; got {self}")
+
     @property
     def strongest(self) -> float:
         """Torque in N m at the motor's limit of current."""
@@ -44,6 +48,8 @@ class Stabiliser:
     """
 
     def __init__(self, platform: Platform, bandwidth: float = 40.0) -> None:
+        if not 0 < bandwidth < math.inf:
+            raise ValueError(f"Stabiliser: bandwidth is more than zero and finite; got {bandwidth}")
         self.gain = platform.inertia * bandwidth
         self.to_rate = self.to_memory = bandwidth / 4
         self.strongest = platform.strongest
@@ -85,10 +91,18 @@ def rock(
     Returns
     -------
     (n,) angle in rad.
+
+    Raises
+    ------
+    ValueError
+        Carrier, push and blow differ in length, or hold what is no number.
     """
     n, step = len(carrier), 1 / imu.rate
     push = np.zeros(n) if push is None else push
     blow = np.zeros(n) if blow is None else blow
+    for name, values in {"carrier": carrier, "push": push, "blow": blow}.items():
+        if np.shape(values) != (n,) or not np.isfinite(values).all():
+            raise ValueError(f"rock: {name} is {n} finite numbers, one a reading as the carrier has")
     faults = (np.zeros(n), np.zeros((n, 2))) if rng is None else imu.errors(n, rng)
     swings = np.gradient(carrier, step).tolist()
     cogging, teeth = platform.motor.cogging, platform.motor.cogging_periods
