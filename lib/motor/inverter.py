@@ -24,7 +24,7 @@ def limited(u_alpha: float, u_beta: float, bus_voltage: float) -> tuple[float, f
 def space_vector_duties(u_alpha: float, u_beta: float, bus_voltage: float) -> tuple[float, float, float]:
     """Shares of a period, 0 to 1, that the phases a, b and c spend at the upper rail.
 
-    Space-vector modulation (van der Broeck et al. 1988, doi:10.1109/28.2909) shares the rest of a period evenly
+    Space-vector modulation (van der Broeck et al. 1988, doi:10.1109/28.87265) shares the rest of a period evenly
     between its two zero vectors. That is to shift the three phases together until the highest and the lowest are
     as far from the rails. A vector that the inverter can't make is shortened first (`limited`).
     """
