@@ -74,9 +74,7 @@ class Cluster:
 
     def _start(self, name: str, words: list[str]) -> None:
         command = [str(spark_home() / "bin" / "spark-class"), f"org.apache.spark.deploy.{words[0]}", *words[1:]]
-        # A master whose port was taken meanwhile fails at once, instead of going where no worker looks for it.
-        own = {"SPARK_DAEMON_MEMORY": "256m", "SPARK_MASTER_OPTS": "-Dspark.port.maxRetries=0"}
-        env = clean_environment(self.folder) | own
+        env = clean_environment(self.folder) | {"SPARK_DAEMON_MEMORY": "256m"}
         with (self.folder / f"{name}.log").open("w") as log:
             self._processes.append(leashed(command, env=env, stdout=log, stderr=log))
 
