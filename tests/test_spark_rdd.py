@@ -385,9 +385,10 @@ def test_no_java_outlives_a_python_that_is_killed(java, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_notebook_that_fails_leaves_no_java_behind(java, tmp_path):
+def test_a_notebook_that_fails_leaves_no_java_behind(java, tmp_path, monkeypatch):
     from lib.publish.execute import execute
 
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed kernel leaves its folder
     told = tmp_path / "pid"
     cells = [
         "from pathlib import Path\nfrom lib.spark import Spark\nspark = Spark('local[1]', memory='512m')",
