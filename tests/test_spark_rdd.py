@@ -1,5 +1,7 @@
 """Spark for a notebook: a clear word without Java, the post's numbers from its own Scala, nothing left behind."""
 
+import gzip
+import io
 import json
 import os
 import re
@@ -7,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -15,6 +18,7 @@ import pytest
 from lib.publish.project import ROOT, PublishError, read_notebook
 from lib.spark import Cluster, Spark, SparkError, build_jar, find_java, read_tasks
 from lib.spark.java import leashed
+from lib.spark.session import environment
 
 NOTEBOOK = ROOT / "blog" / "spark_rdd.ipynb"
 PATIENCE = 60  # seconds for a process to notice that nobody needs it; far more than it takes
@@ -34,6 +38,11 @@ def gone(pid: int) -> bool:
     return False
 
 
+def interrupt(*_: object) -> None:
+    """What Ctrl-C does to the call that it meets."""
+    raise KeyboardInterrupt
+
+
 def scala_of(name: str) -> str:
     """The Scala listing that the post keeps under a name."""
     cells = (c["source"] for c in read_notebook(NOTEBOOK)["cells"] if c["cell_type"] == "code")
@@ -49,8 +58,10 @@ def published_losses() -> list[float]:
 
 @pytest.fixture(scope="module")
 def spark(java):
-    """One Spark for these tests, which knows the post's definitions and points."""
-    with Spark("local[2]", memory="1g") as running:
+    """One Spark for these tests, which knows the post's definitions; where the machine's own texts are plain ASCII."""
+    with environment(os.environ | {"LC_ALL": "C"}):
+        running = Spark("local[2]", memory="1g")
+    with running:
         for name in ("kmeans", "logistic"):
             running.scala(scala_of(name), name)
         yield running
@@ -71,7 +82,7 @@ def fake_java(tmp_path, monkeypatch):
 
 
 def test_missing_java_is_answered_with_how_to_get_it(fake_java):
-    with pytest.raises(SparkError, match=r"no java on the PATH: sudo apt install openjdk-17") as caught:
+    with pytest.raises(SparkError, match=r"17 or 21.*no java on the PATH: sudo apt install openjdk-17") as caught:
         find_java()
     assert "\n" not in str(caught.value)
 
@@ -82,15 +93,18 @@ def test_an_empty_java_home_is_named(tmp_path, monkeypatch):
         find_java()
 
 
-@pytest.mark.parametrize(("answer", "seen"), [('java version "1.8.0_392"', "8"), ('openjdk version "11.0.2"', "11")])
-def test_a_java_that_is_too_old_is_refused(fake_java, answer, seen):
-    fake_java(answer)
-    with pytest.raises(SparkError, match=rf"is Java {seen}, Spark needs 17 or newer"):
+@pytest.mark.parametrize(
+    ("version", "seen"), [("1.8.0_392", "8"), ("11.0.2", "11"), ("23", "23"), ("24.0.1", "24"), ("25", "25")]
+)
+def test_a_java_that_is_too_old_or_too_new_for_spark_is_refused(fake_java, version, seen):
+    fake_java(f'openjdk version "{version}"')
+    with pytest.raises(SparkError, match=rf"is Java {seen}; Spark needs Java 17 or 21 .*sudo apt install") as caught:
         find_java()
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("version", ["17.0.15", "21", "21.0.1+12"])
-def test_java_17_and_newer_are_accepted(fake_java, tmp_path, version):
+@pytest.mark.parametrize("version", ["17.0.15", "21", "21.0.1+12", "22.0.2"])
+def test_java_17_to_22_are_accepted(fake_java, tmp_path, version):
     fake_java(f'openjdk version "{version}"')
     assert find_java() == str(tmp_path / "java")
 
@@ -102,6 +116,7 @@ def test_a_java_that_does_not_run_is_refused(fake_java):
 
 
 def test_spark_leaves_nothing_behind_when_java_is_missing(fake_java, tmp_path, monkeypatch):
+    pytest.importorskip("pyspark")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(SparkError, match="sudo apt"):
         Spark()
@@ -123,6 +138,54 @@ def test_a_leashed_program_ends_when_its_leash_is_let_go():
     assert below
     assert all(gone(p.pid) for p in below)
     assert keeper.wait() != 0
+
+
+def test_an_interrupted_start_leaves_no_process_and_no_folder(tmp_path, monkeypatch):
+    pytest.importorskip("pyspark")
+    idle = subprocess.Popen(["sleep", "600"], stdin=subprocess.PIPE)
+    gateway = SimpleNamespace(proc=idle, shutdown=lambda: None)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("lib.spark.session.find_java", lambda: "java")
+    monkeypatch.setattr("pyspark.java_gateway.launch_gateway", lambda *_: gateway)
+    monkeypatch.setattr(Spark, "_start_interpreter", interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Spark()
+        assert idle.poll() is not None
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        idle.kill()
+        idle.wait()
+
+
+def test_an_interrupted_job_ends(tmp_path, monkeypatch):
+    pytest.importorskip("pyspark")
+    jobs = []
+
+    def start(*_: object, **__: object) -> subprocess.Popen:
+        jobs.append(leashed(["sleep", "600"]))
+        jobs[0].stdout = io.StringIO()
+        monkeypatch.setattr(jobs[0].stdout, "read", interrupt)
+        return jobs[0]
+
+    monkeypatch.setattr("lib.spark.cluster.leashed", start)
+    cluster = Cluster.__new__(Cluster)
+    cluster.folder, cluster.master, cluster.cores = tmp_path, "spark://127.0.0.1:1", 1
+    with pytest.raises(KeyboardInterrupt):
+        cluster.submit(tmp_path / "job.jar", "Job")
+    assert jobs[0].returncode is not None
+
+
+def test_a_cluster_that_nobody_stopped_removes_its_folder_at_the_end(tmp_path):
+    script = """
+from lib.spark import cluster
+cluster.find_java = cluster.Cluster._start = cluster.Cluster._wait = lambda *_: None
+print(cluster.Cluster().folder.is_dir())
+"""
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
+    assert done.stdout == "True\n", done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def task_end(stage: int, partition: int, reason: str = "Success") -> dict:
@@ -177,6 +240,29 @@ def test_a_file_that_is_no_event_log_is_named(log, tmp_path):
         read_tasks(other)
     log.write_text("broken\n" + log.read_text())
     with pytest.raises(SparkError, match="log: line 1 is no event"):
+        read_tasks(log)
+
+
+@pytest.mark.parametrize("text", ["5", "[]", "{}\n"])
+def test_a_line_that_is_json_but_no_event_is_named(log, text):
+    log.write_text(text)
+    with pytest.raises(SparkError, match="log: line 1 is no event"):
+        read_tasks(log)
+
+
+def test_a_missing_a_compressed_and_a_rolling_log_are_named_with_the_remedy(log, tmp_path):
+    log.write_bytes(gzip.compress(log.read_bytes()))
+    (tmp_path / "rolling").mkdir()
+    for file in (log, tmp_path / "rolling", tmp_path / "nowhere"):
+        with pytest.raises(SparkError, match=rf"^{file.name} can't be read as an event log .*eventLog\.compress"):
+            read_tasks(file)
+
+
+@pytest.mark.parametrize("lost", range(1, 4))
+def test_a_log_without_an_earlier_event_is_called_incomplete(log, lost):
+    lines = log.read_text().split("\n")
+    log.write_text("\n".join(lines[:lost] + lines[lost + 1 :]))
+    with pytest.raises(SparkError, match="log is incomplete"):
         read_tasks(log)
 
 
@@ -257,6 +343,11 @@ def test_wrong_scala_is_said_and_the_state_survives(spark):
 
 
 @pytest.mark.slow
+def test_scala_prints_letters_that_the_machines_own_texts_lack(spark):
+    assert spark.scala('println("é →")') == "é →\n"
+
+
+@pytest.mark.slow
 def test_python_and_scala_share_one_context_and_there_is_one_at_a_time(spark):
     assert spark.context.parallelize(range(10), 2).map(lambda i: i * i).sum() == 285
     spark.scala("val id = sc.applicationId")
@@ -277,21 +368,27 @@ time.sleep(600)
 
 
 @pytest.mark.slow
-def test_no_java_outlives_a_python_that_is_killed(java):
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-c", SCRIPT]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as python:
-        pids = [int(p) for p in python.stdout.readline().split()]
-        names = [psutil.Process(p).name() for p in pids]
-        python.send_signal(signal.SIGKILL)
-    assert names.count("java") == 3, "Spark, a master and a worker"
+def test_no_java_outlives_a_python_that_is_killed(java, tmp_path):
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}  # a killed Python leaves its folders
+    words, errors = [sys.executable, "-c", SCRIPT], tmp_path / "errors"
+    with (
+        errors.open("w") as file,
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=file, text=True, env=env) as python,
+    ):
+        try:
+            pids = [int(p) for p in python.stdout.readline().split()]
+            names = [psutil.Process(p).name() for p in pids]
+        finally:
+            python.send_signal(signal.SIGKILL)
+    assert names.count("java") == 3, f"not Spark, a master and a worker; {errors.read_text()}"
     assert all(gone(p) for p in pids)
 
 
 @pytest.mark.slow
-def test_a_notebook_that_fails_leaves_no_java_behind(java, tmp_path):
+def test_a_notebook_that_fails_leaves_no_java_behind(java, tmp_path, monkeypatch):
     from lib.publish.execute import execute
 
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed kernel leaves its folder
     told = tmp_path / "pid"
     cells = [
         "from pathlib import Path\nfrom lib.spark import Spark\nspark = Spark('local[1]', memory='512m')",

@@ -1,5 +1,6 @@
 """A small cluster of Spark's own kind on this machine, and jobs handed to it as to any other cluster."""
 
+import atexit
 import json
 import os
 import shutil
@@ -26,7 +27,7 @@ def free_port() -> int:
 class Cluster:
     """A standalone master and its workers, each a JVM of its own, on the loopback address.
 
-    They end with the `with` block, and with this process however that ends.
+    They end with the `with` block, and with this process however that ends. A killed process leaves the folder.
 
     Parameters
     ----------
@@ -48,10 +49,11 @@ class Cluster:
         find_java()
         self.cores = workers * cores
         self.folder = Path(tempfile.mkdtemp(prefix="spark_cluster_"))
+        atexit.register(self.stop)
         (self.folder / "events").mkdir()
+        self._processes: list[subprocess.Popen] = []
         port, self._page = free_port(), free_port()
         self.master = f"spark://127.0.0.1:{port}"
-        self._processes: list[subprocess.Popen] = []
         place = ["--host", "127.0.0.1"]
         try:
             self._start("master", ["master.Master", *place, "--port", str(port), "--webui-port", str(self._page)])
@@ -120,10 +122,13 @@ class Cluster:
         log = self.folder / "submit.log"
         with log.open("w") as file:
             job = leashed(command, env=clean_environment(self.folder), stdout=subprocess.PIPE, stderr=file, text=True)
-            with job.stdout:
-                said = job.stdout.read()
-            failed = job.wait()
-            job.stdin.close()
+            try:
+                with job.stdout:
+                    said = job.stdout.read()
+                failed = job.wait()
+            finally:  # an interrupted job ends too
+                job.stdin.close()
+                job.wait()
         if failed:
             raise SparkError(f"spark-submit failed ({failed}):\n{said[-500:]}{log.read_text()[-2000:]}")
         return said
@@ -140,6 +145,7 @@ class Cluster:
             process.wait()
         self._processes.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
+        atexit.unregister(self.stop)
 
 
 def build_jar(source: str, jar: Path) -> Path:

@@ -16,44 +16,33 @@ if TYPE_CHECKING:
 
 def _lines(file: Path) -> list[dict]:
     """The events of a log; a last line that Spark has not finished writing is left for the next reading."""
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        remedy = "write it with spark.eventLog.compress and spark.eventLog.rolling.enabled false"
+        raise SparkError(f"{file.name} can't be read as an event log ({error}); {remedy}") from None
     events = []
-    lines = file.read_text(encoding="utf-8").split("\n")
     for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
         try:
-            events += [json.loads(line)] if line else []
+            event = json.loads(line)
         except json.JSONDecodeError:
             if number == len(lines):
                 break
-            raise SparkError(f"{file.name}: line {number} is no event; is this a log that Spark wrote?") from None
-    if not events or events[0].get("Event") != "SparkListenerLogStart":
+            event = None
+        if not isinstance(event, dict) or "Event" not in event:
+            raise SparkError(f"{file.name}: line {number} is no event; is this a log that Spark wrote?")
+        events.append(event)
+    if not events or events[0]["Event"] != "SparkListenerLogStart":
         raise SparkError(f"{file.name} is no event log of Spark; set spark.eventLog.enabled and run a job")
     return events
 
 
-def read_tasks(file: Path) -> "pd.DataFrame":
-    """One row a task that succeeded, in the order in which they ended.
-
-    Parameters
-    ----------
-    file : an event log, uncompressed and in one piece (`spark.eventLog.rolling.enabled` false).
-
-    Returns
-    -------
-    Columns: `job`, its `description` (as `setJobDescription` gave it, or ""), `stage`, `stage_name`, `partition`,
-    `executor`, `start` and `end` (seconds since the log began), and records and bytes a task wrote for a shuffle
-    (`records_out`, `bytes_out`) and read from one (`records_in`, `bytes_in`).
-
-    Raises
-    ------
-    SparkError
-        The file is no event log.
-    """
-    import pandas as pd
-
-    columns = ["job", "description", "stage", "stage_name", "partition", "executor", "start", "end"]
-    columns += ["records_out", "bytes_out", "records_in", "bytes_in"]
+def _rows(events: list[dict]) -> list[tuple]:
+    """A row a task that succeeded; KeyError or TypeError where an event before it is missing."""
     job_of, names, rows, began = {}, {}, [], None
-    for event in _lines(file):
+    for event in events:
         kind = event["Event"]
         if kind == "SparkListenerApplicationStart":
             began = event["Timestamp"]
@@ -81,4 +70,33 @@ def read_tasks(file: Path) -> "pd.DataFrame":
                     into["Local Bytes Read"] + into["Remote Bytes Read"],
                 )
             )
+    return rows
+
+
+def read_tasks(file: Path) -> "pd.DataFrame":
+    """One row a task that succeeded, in the order in which they ended.
+
+    Parameters
+    ----------
+    file : an event log, uncompressed and in one piece (`spark.eventLog.rolling.enabled` false).
+
+    Returns
+    -------
+    Columns: `job`, its `description` (as `setJobDescription` gave it, or ""), `stage`, `stage_name`, `partition`,
+    `executor`, `start` and `end` (seconds since the log began), and records and bytes a task wrote for a shuffle
+    (`records_out`, `bytes_out`) and read from one (`records_in`, `bytes_in`).
+
+    Raises
+    ------
+    SparkError
+        The file is missing, compressed, incomplete or no event log.
+    """
+    import pandas as pd
+
+    columns = ["job", "description", "stage", "stage_name", "partition", "executor", "start", "end"]
+    columns += ["records_out", "bytes_out", "records_in", "bytes_in"]
+    try:
+        rows = _rows(_lines(file))
+    except (KeyError, TypeError) as error:
+        raise SparkError(f"{file.name} is incomplete ({type(error).__name__}: {error}); run the job again") from None
     return pd.DataFrame(rows, columns=columns)

@@ -6,9 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-OLDEST = 17  # what Spark 4.0 asks for
+# Spark 4.0 is tested on Java 17 and 21. The Hadoop it brings along still starts on 22, but no longer on 23
+# (https://github.com/apache/hadoop/pull/7434).
+OLDEST, NEWEST = 17, 22
+ASKED = "Spark needs Java 17 or 21"
 REMEDY = (
-    "sudo apt install openjdk-17-jre-headless (Debian, Ubuntu), brew install openjdk@17 (macOS); on Colab Java is there"
+    "sudo apt install openjdk-17-jre-headless or openjdk-21-jre-headless (Debian, Ubuntu), "
+    "brew install openjdk@17 (macOS); on Colab Java is there"
 )
 # A shell that ends its child when its own standard input closes, which happens however the parent ends. It ignores
 # Ctrl-C, as PySpark's JVM does: interrupting a cell must not take the cluster away.
@@ -37,19 +41,20 @@ def find_java() -> str:
     Raises
     ------
     SparkError
-        There is none, it does not run, or it is older than 17; the message says in one line how to get one.
+        There is none, it does not run, or it is older than 17 or newer than 22; the message says in one line
+        how to get one.
     """
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or not shutil.which(java):
         where = f"JAVA_HOME is {home}, which holds no bin/java" if home else "there is no java on the PATH"
-        raise SparkError(f"Spark needs Java {OLDEST} or newer, and {where}: {REMEDY}")
+        raise SparkError(f"{ASKED}, and {where}: {REMEDY}")
     said = subprocess.run([java, "-version"], capture_output=True, text=True)
     found = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
     if said.returncode or not found:
-        raise SparkError(f"{java} does not run as Java does; Spark needs Java {OLDEST} or newer: {REMEDY}")
-    if int(found[1]) < OLDEST:
-        raise SparkError(f"{java} is Java {found[1]}, Spark needs {OLDEST} or newer: {REMEDY}")
+        raise SparkError(f"{java} does not run as Java does; {ASKED}: {REMEDY}")
+    if not OLDEST <= int(found[1]) <= NEWEST:
+        raise SparkError(f"{java} is Java {found[1]}; {ASKED} (JAVA_HOME chooses among several): {REMEDY}")
     return java
 
 

@@ -46,12 +46,12 @@ class Spark:
     """A Spark that belongs to this process.
 
     Its files (event log, shuffles, classes of the Scala cells) lie in a temporary folder. `stop` ends the JVM and
-    removes them; so does the end of Python, and a killed Python takes the JVM with it, because the JVM watches its
-    standard input.
+    removes them; so does the end of Python. A killed Python takes the JVM with it, because the JVM watches its standard
+    input, but leaves the folder.
 
     Parameters
     ----------
-    master : `local[2]` for two threads in this JVM, `spark://host:port` for a cluster.
+    master : `local[2]` for two threads in this JVM, `local[*]` for one a core.
     memory : heap of the JVM, as Java writes it (`2g`).
     settings : more of Spark's settings, by name.
 
@@ -91,7 +91,7 @@ class Spark:
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.memory": memory,
-            "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={self.folder / 'tmp'} "
+            "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={self.folder / 'tmp'} -Dfile.encoding=UTF-8 "
             f"-Dlog4j2.configurationFile={logging.as_uri()}",
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
@@ -116,9 +116,11 @@ class Spark:
                 self._start_interpreter()
                 self.context = SparkContext(conf=conf, gateway=self._gateway)
             self._hand_to_scala()
-        except Exception as error:
+        except BaseException as error:
             said = log.read_text() if log.is_file() else ""
             self.stop()
+            if not isinstance(error, Exception):  # Ctrl-C
+                raise
             raise SparkError(f"Spark did not start: {error}\n{said[-2000:]}") from error
 
     def __enter__(self) -> "Spark":
@@ -193,7 +195,7 @@ class Spark:
 
     def events(self) -> Path:
         """The event log so far, complete up to the last job."""
-        self.context._jsc.sc().listenerBus().waitUntilEmpty()
+        self.context._jsc.sc().listenerBus().waitUntilEmpty(120_000)  # ms
         (file,) = (self.folder / "events").iterdir()
         return file
 
