@@ -130,11 +130,19 @@ def browser(chromium):
 
 
 def turned(page):
-    """Where the rotors and arrows are, half a second apart: do they move?"""
-    look = "() => [...document.querySelectorAll('.turns')].map((e) => getComputedStyle(e).transform).join()"
-    before = page.evaluate(look)
-    page.wait_for_timeout(500)
-    return page.evaluate(look) != before
+    """Do the rotors and arrows move? Looked at frame by frame, once the browser has begun what was asked of it."""
+    return page.evaluate("""async () => {
+        const frame = () => new Promise(requestAnimationFrame);
+        const look = () => [...document.querySelectorAll('.turns')].map((e) => getComputedStyle(e).transform).join();
+        await frame();
+        await Promise.allSettled(document.getAnimations().map((a) => a.ready));
+        const before = look();
+        for (let k = 0; k < 20; k += 1) {
+            await frame();
+            if (look() !== before) return true;
+        }
+        return false;
+    }""")
 
 
 @pytest.mark.browser
