@@ -397,6 +397,12 @@ def test_smooth_noise_has_the_standard_deviation_and_the_band_it_says(rng):
     assert power[frequency < 4].sum() > 0.95 * power.sum()
 
 
+@pytest.mark.parametrize("cutoff", [0, 250, math.nan])
+def test_noise_beyond_half_the_rate_is_refused(cutoff):
+    with pytest.raises(ValueError, match="between 0 and half the rate"):
+        smooth_noise(100, 500, cutoff, np.random.default_rng(0))
+
+
 def test_an_accelerometer_feels_the_angle_and_takes_a_push_for_a_lean():
     angle = np.linspace(-1, 1, 9)
     none = np.zeros((9, 2))
@@ -465,12 +471,19 @@ def test_the_errors_that_the_kalman_filter_expects_are_the_errors_it_makes():
         lambda: Complementary(math.nan, 1.0),
         lambda: Kalman(0.002, 1e-4, 0.0, 0.1),
         lambda: Kalman(0.002, 1e-4, 1e-4, math.nan),
+        lambda: Kalman(0.002, 1e-4, 1e-4, math.inf),
+        lambda: Kalman(0.002, 1e-4, 1e-4, 0.1, angle_spread=math.nan),
+        lambda: Complementary(0.002, math.inf),
         lambda: Imu(rate=0),
         lambda: Platform(inertia=0),
         lambda: Stabiliser(Platform(), math.nan),
+        lambda: PI(0.0, 10.0, 0.1),
+        lambda: PI(2.0, math.nan, 0.1),
+        lambda: Observer(-1.0, PERIOD),
+        lambda: Observer(TURN * 100, 0.0),
     ],
 )
-def test_a_filter_sensor_or_platform_without_noise_time_or_mass_is_refused(make):
+def test_a_filter_sensor_loop_or_platform_without_noise_time_or_mass_is_refused(make):
     with pytest.raises(ValueError, match="more than zero"):
         make()
 

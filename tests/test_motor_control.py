@@ -98,12 +98,12 @@ def test_the_recorded_rejection_is_that_of_the_transfer_function(recorded):
 
 
 def test_the_kalman_filters_error_is_found_again(recorded):
-    """The ten recordings and the filter, written out once more."""
+    """The twenty recordings and the filter, written out once more."""
     imu, n, errors = Imu(), 30000, []
-    for seed in range(10):
+    for seed in range(20):
         rng = np.random.default_rng(seed)
         angle, push = 0.09 * smooth_noise(n, 500, 0.5, rng), smooth_noise(n, 500, 1.0, rng)
-        drift, felt_error = imu.errors(n, rng)
+        drift, felt_error = imu.errors(n, np.random.default_rng(1000 + seed))
         kalman = Kalman(0.002, imu.gyro_noise, imu.bias_walk, recorded["kalman_tuned"])
         rate = np.gradient(angle, 0.002) + drift
         found = follow(kalman, rate, felt_angle(angle, push, felt_error))
@@ -161,7 +161,7 @@ def test_the_animation_plays_unless_motion_is_unwelcome_and_the_box_turns_that_r
 
 
 def loop_by_hand(bandwidth, share, n):
-    """The current loop as matrices: coil sampled exactly, PI, one period of delay."""
+    """The current loop as matrices (coil sampled exactly, PI, one period of delay): its step and its farthest pole."""
     r, coil = GIMBAL.resistance, GIMBAL.inductance_q
     decay, kp = math.exp(-r * PERIOD / coil), TURN * bandwidth * coil
     ki = TURN * bandwidth * r * share * PERIOD
@@ -170,7 +170,7 @@ def loop_by_hand(bandwidth, share, n):
     for _ in range(n):
         currents.append(state[0])
         state = step @ state + [0, kp, ki]
-    return currents
+    return currents, abs(np.linalg.eigvals(step)).max()
 
 
 @pytest.mark.browser
@@ -179,9 +179,12 @@ def test_the_sliders_compute_what_python_does_and_begin_with_the_page(browser, f
     page.set_content(figures["motor-loop"])
     drawn = re.search(r'<polyline points="([^"]+)"', figures["motor-loop"])[1]
     assert page.locator("polyline").get_attribute("points") == drawn, "the stored curve is the script's own"
-    for bandwidth, share in ((500, 1.0), (1500, 0.5), (2900, 3.0)):
+    for bandwidth, share in ((500, 1.0), (1500, 0.5), (2900, 3.0), (3400, 1.0), (3300, 0.5), (2000, 4.0)):
         for number, value in enumerate((bandwidth, share)):
             page.locator("input").nth(number).fill(str(value))
         values = json.loads(page.locator("#motor-loop").get_attribute("data-values"))
-        np.testing.assert_allclose(values, loop_by_hand(bandwidth, share, len(values)), atol=1e-9)
+        expected, farthest = loop_by_hand(bandwidth, share, len(values))
+        np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-9)
+        said = page.locator("output").last.inner_text()
+        assert ("unstable" in said) == (farthest > 1)
     page.close()

@@ -48,7 +48,12 @@ class Imu:
 
 
 def smooth_noise(n: int, rate: float, cutoff: float, rng: np.random.Generator) -> np.ndarray:
-    """(n,) random numbers with standard deviation 1 that change with frequencies below about `cutoff` Hz."""
+    """(n,) random numbers with standard deviation 1 that change with frequencies below about `cutoff` Hz.
+
+    Raises `ValueError` unless 0 < cutoff < rate / 2, both in Hz.
+    """
+    if not 0 < cutoff < rate / 2 < math.inf:
+        raise ValueError(f"smooth_noise: the cutoff lies between 0 and half the rate; got {cutoff} Hz at {rate} Hz")
     from scipy.signal import butter, sosfilt
 
     sections = butter(2, cutoff, fs=rate, output="sos")
@@ -93,8 +98,8 @@ class Complementary:
     """
 
     def __init__(self, step: float, time_constant: float) -> None:
-        if not (step > 0 and time_constant > 0):  # NaN is not, either
-            raise ValueError("step and time_constant are more than zero seconds")
+        if not (0 < step < math.inf and 0 < time_constant < math.inf):  # NaN is not, either
+            raise ValueError("step and time_constant are more than zero seconds, and finite")
         self.step, self.keep = step, time_constant / (time_constant + step)
         self.angle = 0.0
         self.bias = 0.0  # not known to this filter
@@ -126,8 +131,10 @@ class Kalman:
         angle_spread: float = 0.1,
         bias_spread: float = 0.02,
     ) -> None:
-        if not all(value > 0 for value in (step, gyro_noise, bias_walk, felt_noise)):
-            raise ValueError("step and the three noises are more than zero")
+        if not all(0 < value < math.inf for value in (step, gyro_noise, bias_walk, felt_noise)):
+            raise ValueError("step and the three noises are more than zero and finite")
+        if not (0 <= angle_spread < math.inf and 0 <= bias_spread < math.inf):
+            raise ValueError("the two spreads are zero or more than zero, and finite")
         self.step = step
         self.grow_angle, self.grow_bias = gyro_noise**2 * step, bias_walk**2 * step
         self.felt_variance = felt_noise**2

@@ -23,9 +23,19 @@ class PI:
     proportional : output for each unit of error. integral : the same, for each second. period : in s.
     anti_windup : subtract from the error what was wanted but not applied, divided by the proportional gain
         (back-calculation; Hanus et al. 1987, doi:10.1016/0005-1098(87)90029-X, show why that gain).
+
+    Raises
+    ------
+    ValueError
+        A gain or the period is not more than zero (the integral may be zero).
     """
 
     def __init__(self, proportional: float, integral: float, period: float, anti_windup: bool = True) -> None:
+        if not (0 < proportional < math.inf and 0 <= integral < math.inf and 0 < period < math.inf):
+            raise ValueError(
+                "PI: proportional gain and period are more than zero, the integral zero or more, all finite; "
+                f"got {(proportional, integral, period)}"
+            )
         self.proportional = proportional
         self.gain = integral * period
         self.share = 1 / proportional if anti_windup else 0.0
@@ -44,10 +54,17 @@ class Observer:
 
     Parameters
     ----------
-    bandwidth : in rad/s; both poles lie there. Lower is smoother and later.
+    bandwidth : in rad/s; both poles lie there. Lower is smoother and later. period : in s.
+
+    Raises
+    ------
+    ValueError
+        Bandwidth or period is not more than zero.
     """
 
     def __init__(self, bandwidth: float, period: float) -> None:
+        if not (0 < bandwidth < math.inf and 0 < period < math.inf):
+            raise ValueError(f"Observer: bandwidth and period are more than zero and finite; got {(bandwidth, period)}")
         self.to_angle, self.to_speed, self.period = 2 * bandwidth * period, bandwidth**2 * period, period
         self.angle: float | None = None
         self.speed = 0.0
