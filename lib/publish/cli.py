@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lib.publish.project import ROOT, SCALES, PublishError, notebooks, pages
+from lib.publish.project import ROOT, SCALES, PublishError, notebooks, pages, write_atomically
 
 
 def short(path: Path) -> str:
@@ -41,9 +41,19 @@ def command_status(args: argparse.Namespace) -> int:
     return 1 if stale else 0
 
 
-def command_sweep(args: argparse.Namespace) -> int:
-    from lib.publish.sweep import sweep
+def set_aside(file: Path, folder: Path = ROOT / "data" / "cache" / "sweeps") -> None:
+    """Copy the stored runs, hours of work, to a folder outside version control: a sweep drops those of other code."""
+    from lib.publish.stamp import digest
 
+    if file.is_file():
+        text = file.read_text(encoding="utf-8")
+        write_atomically(folder / f"{file.stem}.{digest(text)}.jsonl", text)
+
+
+def command_sweep(args: argparse.Namespace) -> int:
+    from lib.publish.sweep import sweep, sweep_file
+
+    set_aside(sweep_file(args.notebook))
     return 1 if sweep(args.notebook, args.jobs, only=args.only) else 0
 
 

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("joblib")
 
+from lib.publish import cli
 from lib.publish import sweep as sweeps
 from lib.publish.project import PublishError
 from lib.publish.stamp import sweep_file
@@ -72,6 +73,17 @@ def test_changed_code_makes_its_runs_stale_and_a_comment_does_not(notebook):
     notebook((COMMON, "sweep"), (SQUARE.replace("2", "3"), "sweep-square"), (SETTINGS, "sweep-settings"))
     assert sweeps.sweep_problems(path) == ["4 runs of its sweep are missing or of other code"]
     assert [r["result"]["y"] for r in quiet(path)[2]] == [0, 1, 8, 27]
+
+
+def test_the_command_keeps_a_copy_of_runs_that_changed_code_makes_it_drop(notebook, tmp_path, monkeypatch):
+    path = notebook()
+    _, _, before = quiet(path)
+    notebook((COMMON, "sweep"), (SQUARE.replace("2", "3"), "sweep-square"), (SETTINGS, "sweep-settings"))
+    monkeypatch.setattr(cli.set_aside, "__defaults__", (tmp_path / "kept",))
+    assert cli.main(["sweep", str(path), "--jobs", "1"]) == 0
+    assert sweeps.read_runs(sweeps.sweep_file(path)) != before
+    (copy,) = (tmp_path / "kept").iterdir()
+    assert sweeps.read_runs(copy) == before
 
 
 def test_a_new_part_leaves_the_runs_of_the_others_alone(notebook):
