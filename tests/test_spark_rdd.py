@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 
 from lib.publish.project import ROOT, PublishError, read_notebook
 from lib.spark import Cluster, Spark, SparkError, build_jar, find_java, read_tasks
+from lib.spark.cluster import free_port
 from lib.spark.java import leashed
 from lib.spark.session import environment
 
@@ -158,6 +160,18 @@ def test_an_interrupted_start_leaves_no_process_and_no_folder(tmp_path, monkeypa
         idle.wait()
 
 
+def test_a_spark_that_was_stopped_says_so_whatever_is_asked(tmp_path):
+    pytest.importorskip("pyspark")
+    stopped = Spark.__new__(Spark)
+    stopped.context = stopped._gateway = stopped._interpreter = None
+    stopped.folder = tmp_path
+    stopped.stop()
+    asked = [lambda: stopped.scala("1"), lambda: stopped.value("x"), stopped.events, lambda: stopped.process]
+    for ask in asked:
+        with pytest.raises(SparkError, match="was stopped: start another"):
+            ask()
+
+
 def test_an_interrupted_job_ends(tmp_path, monkeypatch):
     pytest.importorskip("pyspark")
     jobs = []
@@ -196,7 +210,7 @@ def task_end(stage: int, partition: int, reason: str = "Success") -> dict:
         "Stage ID": stage,
         "Task End Reason": {"Reason": reason},
         "Task Info": {"Partition ID": partition, "Executor ID": "1", "Launch Time": 2500, "Finish Time": 3500},
-        "Task Metrics": {"Shuffle Write Metrics": out, "Shuffle Read Metrics": into},
+        "Task Metrics": {"Result Size": 900, "Shuffle Write Metrics": out, "Shuffle Read Metrics": into},
     }
 
 
@@ -225,6 +239,7 @@ def test_tasks_are_read_with_their_job_times_and_shuffles(log):
     assert (first["job"], first["description"], first["stage_name"]) == (7, "step", "map")
     assert (first["start"], first["end"]) == (0.5, 1.5)
     assert (first["records_out"], first["bytes_out"], first["records_in"], first["bytes_in"]) == (5, 100, 2, 34)
+    assert first["result_bytes"] == 900
 
 
 def test_a_line_that_spark_is_still_writing_is_left_out(log):
@@ -424,6 +439,22 @@ def test_a_program_runs_on_two_workers_and_a_wrong_one_is_said(java, tmp_path):
         with pytest.raises(SparkError, match="Failed to load class Nobody"):
             cluster.submit(jar, "Nobody")
     assert not cluster.folder.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("taken", [0, 1])
+def test_a_port_that_was_taken_meanwhile_is_replaced(java, monkeypatch, taken):
+    found = []
+
+    def choose() -> int:  # the master's port, its page's port, then both again
+        found.append(listener.getsockname()[1] if len(found) == taken else free_port())
+        return found[-1]
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr("lib.spark.cluster.free_port", choose)
+        with Cluster(workers=0) as cluster:
+            assert cluster.master == f"spark://127.0.0.1:{found[2]}"
+            assert len(found) == 4
 
 
 def test_a_missing_pyspark_is_answered_with_how_to_get_it(monkeypatch):

@@ -52,12 +52,9 @@ class Cluster:
         atexit.register(self.stop)
         (self.folder / "events").mkdir()
         self._processes: list[subprocess.Popen] = []
-        port, self._page = free_port(), free_port()
-        self.master = f"spark://127.0.0.1:{port}"
         place = ["--host", "127.0.0.1"]
         try:
-            self._start("master", ["master.Master", *place, "--port", str(port), "--webui-port", str(self._page)])
-            self._wait(0)
+            self._start_master(place)
             offer = ["--cores", str(cores), "--memory", memory, "--webui-port", "0"]
             for number in range(workers):
                 self._start(f"worker_{number}", ["worker.Worker", *place, *offer, self.master])
@@ -72,9 +69,23 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _start_master(self, place: list[str]) -> None:
+        """A master that answers; tried again, because another program may take a port just after it was found free."""
+        for last in (False, True):
+            port, self._page = free_port(), free_port()
+            self.master = f"spark://127.0.0.1:{port}"
+            self._start("master", ["master.Master", *place, "--port", str(port), "--webui-port", str(self._page)])
+            try:
+                return self._wait(0)
+            except SparkError:
+                if last or self._processes[0].poll() is None:
+                    raise
+                self._end_processes()
+
     def _start(self, name: str, words: list[str]) -> None:
         command = [str(spark_home() / "bin" / "spark-class"), f"org.apache.spark.deploy.{words[0]}", *words[1:]]
         env = clean_environment(self.folder) | {"SPARK_DAEMON_MEMORY": "256m"}
+        env["SPARK_DAEMON_JAVA_OPTS"] = "-Dspark.port.maxRetries=0"  # not on a port that nobody was told of
         with (self.folder / f"{name}.log").open("w") as log:
             self._processes.append(leashed(command, env=env, stdout=log, stderr=log))
 
@@ -139,13 +150,16 @@ class Cluster:
 
     def stop(self) -> None:
         """End workers and master and remove the folder; a second call does nothing."""
+        self._end_processes()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        atexit.unregister(self.stop)
+
+    def _end_processes(self) -> None:
         for process in reversed(self._processes):
             process.stdin.close()
         for process in self._processes:
             process.wait()
         self._processes.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        atexit.unregister(self.stop)
 
 
 def build_jar(source: str, jar: Path) -> Path:

@@ -68,6 +68,7 @@ def _rows(events: list[dict]) -> list[tuple]:
                     out["Shuffle Bytes Written"],
                     into["Total Records Read"],
                     into["Local Bytes Read"] + into["Remote Bytes Read"],
+                    measured["Result Size"],
                 )
             )
     return rows
@@ -84,7 +85,8 @@ def read_tasks(file: Path) -> "pd.DataFrame":
     -------
     Columns: `job`, its `description` (as `setJobDescription` gave it, or ""), `stage`, `stage_name`, `partition`,
     `executor`, `start` and `end` (seconds since the log began), and records and bytes a task wrote for a shuffle
-    (`records_out`, `bytes_out`) and read from one (`records_in`, `bytes_in`).
+    (`records_out`, `bytes_out`) and read from one (`records_in`, `bytes_in`), and the bytes of its answer to the driver
+    (`result_bytes`), which holds the result and what Spark counted while the task ran.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def read_tasks(file: Path) -> "pd.DataFrame":
     import pandas as pd
 
     columns = ["job", "description", "stage", "stage_name", "partition", "executor", "start", "end"]
-    columns += ["records_out", "bytes_out", "records_in", "bytes_in"]
+    columns += ["records_out", "bytes_out", "records_in", "bytes_in", "result_bytes"]
     try:
         rows = _rows(_lines(file))
     except (KeyError, TypeError) as error:

@@ -159,6 +159,11 @@ class Spark:
         self._interpreter.bind("sc", "org.apache.spark.SparkContext", self.context._jsc.sc(), transient)
         self._interpreter.bind("folder", "String", str(self.folder), none)
 
+    def _must_run(self) -> None:
+        """What asks the JVM for something calls this first; SparkError where there is none any more."""
+        if self._gateway is None:
+            raise SparkError("this Spark was stopped: start another")
+
     def scala(self, code: str, name: str | None = None) -> str:
         """Run Scala in the state that earlier calls left; returns what it printed.
 
@@ -172,8 +177,7 @@ class Spark:
         SparkError
             It does not compile or failed, with Scala's message.
         """
-        if self._interpreter is None:
-            raise SparkError("this Spark was stopped: start another")
+        self._must_run()
         self._printed.reset()
         self._answers.getBuffer().setLength(0)
         outcome = str(self._interpreter.interpret(code, False))
@@ -186,8 +190,7 @@ class Spark:
 
     def value(self, name: str) -> object:
         """A value of the Scala cells: a number, a text, or a (nested) array of these as a list."""
-        if self._interpreter is None:
-            raise SparkError("this Spark was stopped: start another")
+        self._must_run()
         found = self._interpreter.valueOfTerm(name)
         if not found.isDefined():
             raise SparkError(f"the Scala cells have no value {name!r}")
@@ -195,6 +198,7 @@ class Spark:
 
     def events(self) -> Path:
         """The event log so far, complete up to the last job."""
+        self._must_run()
         self.context._jsc.sc().listenerBus().waitUntilEmpty(120_000)  # ms
         (file,) = (self.folder / "events").iterdir()
         return file
@@ -202,6 +206,7 @@ class Spark:
     @property
     def process(self) -> "subprocess.Popen":  # noqa: F821
         """The process of the JVM."""
+        self._must_run()
         return self._gateway.proc
 
     def stop(self) -> None:
