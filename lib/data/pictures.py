@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("file", "label", "width", "height")  # what every table of pictures has
 ENDINGS = (".jpg", ".jpeg", ".png")
+SMALLEST = 8  # pixels of the shorter side; less is no picture of anything
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # kinds of pixels of 8 bits or fewer
 # What Pillow's decoders and its reading of EXIF raise for damaged files.
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
@@ -111,8 +112,8 @@ def read_pictures(paths: Sequence[Path], size: int) -> dict[str, "np.ndarray"]:
 def read_picture(path: Path, size: int) -> "tuple[np.ndarray, tuple[int, int]]":
     """One file as (size, size, 3) uint8, RGB, with its width and height as stored; of several frames the first.
 
-    Raises `DataError`, naming the file, when it is missing, empty, no picture, cut short, larger than Pillow takes to
-    be safe (89 million pixels), or of more than 8 bits a channel.
+    Raises `DataError`, naming the file, when it is missing, empty, no picture, cut short, smaller than 8 pixels on a
+    side, larger than Pillow takes to be safe (89 million pixels), or of more than 8 bits a channel.
     """
     import numpy as np
     from PIL import Image, ImageOps, UnidentifiedImageError
@@ -126,6 +127,8 @@ def read_picture(path: Path, size: int) -> "tuple[np.ndarray, tuple[int, int]]":
                 shape, mode = picture.size, picture.mode
                 if mode not in MODES:
                     raise _unusable(path, f"has pixels of a kind that is not read here ({mode})")
+                if min(shape) < SMALLEST:
+                    raise _unusable(path, f"has only {shape[0]} x {shape[1]} pixels")
                 upright = ImageOps.exif_transpose(picture)
     except FileNotFoundError:
         raise _unusable(path, "is missing") from None

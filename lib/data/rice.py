@@ -13,6 +13,7 @@ A picture's class is the name of the folder that it lies in, however it is writt
 
 import csv
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -59,8 +60,9 @@ def load_rice_paddy(source: Source = "real", size: int = SIZE) -> Pictures:
     """The 10,407 labelled pictures of the Kaggle set in ten classes; as `load_rice_field` otherwise.
 
     The table has the columns variety (text) and age (days) besides; `bacterial_leaf_blight` is called "bacterial
-    blight" as in the other sets. Raises `DataError` also when `train.csv` can't be read, does not name a picture, or
-    gives it another class than its folder. The stand-in has 80 pictures, no copies.
+    blight" as in the other sets. Raises `DataError` also when `train.csv` can't be read, does not name a picture,
+    names it twice, or gives it another class than its folder. A picture that `train.csv` names and that is not there
+    stands in `skipped`. The stand-in has 80 pictures, no copies.
     """
     return _load("rice_paddy", source, size)
 
@@ -92,6 +94,9 @@ def read_rice(key: str, folder: Path, size: int, content: str) -> Pictures:
     made_from = f"{content} {chosen} {size} {kept.code_hash(pictures)}"
     found = kept.arrays(key, made_from, lambda: read_pictures(paths, size))
     skipped = [(names[i], str(reason)) for i, reason in zip(found["faulty"], found["reasons"], strict=True)]
+    present = {path.name for path in paths}
+    absent = [(name, row["label"]) for name, row in (told or {}).items() if name not in present]
+    skipped += [(f"train_images/{label}/{name}", "is named in train.csv but not there") for name, label in absent]
     rows = [(names[i], labels[i], *shape) for i, shape in zip(found["rows"], found["shapes"].tolist(), strict=True)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     if empty := [name for name in CLASSES[key] if name not in set(table["label"])]:
@@ -114,13 +119,16 @@ def _disease(key: str, path: Path) -> str:
 
 
 def _paddy_table(folder: Path) -> dict[str, dict[str, str]]:
-    """`train.csv`: name of a picture → its row. Raises `DataError` when it is missing or lacks a column."""
+    """`train.csv`: name of a picture → its row. Raises `DataError` when it is missing, odd, or names one twice."""
     path = next(folder.rglob("train.csv"), None)
     if path is None:
         raise _odd("rice_paddy", f"{folder} has no train.csv")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
             rows = list(csv.DictReader(file, restval=""))
+        told = Counter(row["image_id"] for row in rows)
+        if twice := [name for name, times in told.items() if times > 1]:
+            raise _odd("rice_paddy", f"{path} names {twice[0]} more than once")
         return {row["image_id"]: {name: row[name] for name in ("label", "variety", "age")} for row in rows}
     except UnicodeDecodeError:
         raise _odd("rice_paddy", f"{path} is not plain text") from None

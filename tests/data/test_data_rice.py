@@ -96,6 +96,7 @@ def test_endings_in_capitals_are_read_too(folder):
         (lambda p: p.write_text("a sentence"), "is not a picture"),
         (lambda p: p.write_bytes(p.read_bytes()[:300]), "can't be read as a picture ("),
         (lambda p: p.write_bytes(p.read_bytes()[:-100]), "can't be read as a picture (image file is truncated"),
+        (lambda p: picture(width=7).save(p, "PNG"), "has only 7 x 30 pixels"),
         (lambda p: Image.fromarray(np.full((9, 9), 900, np.uint16)).save(p, "PNG"), "has pixels of a kind"),
         # A head of EXIF cut short: Pillow lets a struct.error through.
         (lambda p: picture().save(p, "PNG", exif=b"Exif\0\0II*\0\x08"), "can't be read as a picture (unpack"),
@@ -296,6 +297,14 @@ def test_a_picture_of_the_kaggle_set_without_a_readable_file_is_skipped(paddy):
     assert found.skipped.to_numpy().tolist() == [["train_images/blast/300.jpg", "is empty"]]
 
 
+def test_a_picture_that_the_kaggle_table_names_and_the_folder_lacks_is_skipped_by_name(paddy):
+    with (paddy / "train.csv").open("a") as table:
+        table.write("999.jpg,blast,ADT45,50\n")
+    found = read(paddy, "rice_paddy")
+    assert len(found) == 10
+    assert found.skipped.to_numpy().tolist() == [["train_images/blast/999.jpg", "is named in train.csv but not there"]]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -304,6 +313,7 @@ def test_a_picture_of_the_kaggle_set_without_a_readable_file_is_skipped(paddy):
         ("ADT45,48", "ADT45,old", r"the age of 103.jpg is 'old'"),
         ("103.jpg,blast,ADT45,48", "103.jpg,blast", r"the age of 103.jpg is ''"),
         ("variety,age", "variety,days", r"train.csv has no column 'age'"),
+        ("103.jpg,blast", "104.jpg,hispa,ADT45,49\n103.jpg,blast", r"train.csv names 104.jpg more than once"),
     ],
 )
 def test_a_table_that_disagrees_with_the_folders_is_refused_by_name_with_the_remedy(paddy, old, new, message):
@@ -311,6 +321,12 @@ def test_a_table_that_disagrees_with_the_folders_is_refused_by_name_with_the_rem
     table.write_text(table.read_text().replace(old, new))
     with pytest.raises(DataError, match=message + r".*Kaggle"):
         read(paddy, "rice_paddy")
+
+
+def test_a_table_that_a_spreadsheet_has_saved_is_read(paddy):
+    table = paddy / "train.csv"
+    table.write_text(table.read_text(), encoding="utf-8-sig")
+    assert len(read(paddy, "rice_paddy")) == 10
 
 
 def test_a_kaggle_set_without_its_table_is_refused(paddy):
