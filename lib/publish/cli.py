@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lib.publish.project import ROOT, SCALES, PublishError, notebooks, pages, write_atomically
 
+KEPT = ROOT / "data" / "cache" / "sweeps"  # what sweeps had stored before
+
 
 def short(path: Path) -> str:
     path = path.resolve()
@@ -41,13 +43,13 @@ def command_status(args: argparse.Namespace) -> int:
     return 1 if stale else 0
 
 
-def set_aside(file: Path, folder: Path = ROOT / "data" / "cache" / "sweeps") -> None:
+def set_aside(file: Path) -> None:
     """Copy the stored runs, hours of work, to a folder outside version control: a sweep drops those of other code."""
     from lib.publish.stamp import digest
 
     if file.is_file():
         text = file.read_text(encoding="utf-8")
-        write_atomically(folder / f"{file.stem}.{digest(text)}.jsonl", text)
+        write_atomically(KEPT / f"{file.stem}.{digest(text)}.jsonl", text)
 
 
 def command_sweep(args: argparse.Namespace) -> int:

@@ -79,7 +79,7 @@ def test_the_command_keeps_a_copy_of_runs_that_changed_code_makes_it_drop(notebo
     path = notebook()
     _, _, before = quiet(path)
     notebook((COMMON, "sweep"), (SQUARE.replace("2", "3"), "sweep-square"), (SETTINGS, "sweep-settings"))
-    monkeypatch.setattr(cli.set_aside, "__defaults__", (tmp_path / "kept",))
+    monkeypatch.setattr(cli, "KEPT", tmp_path / "kept")
     assert cli.main(["sweep", str(path), "--jobs", "1"]) == 0
     assert sweeps.read_runs(sweeps.sweep_file(path)) != before
     (copy,) = (tmp_path / "kept").iterdir()
