@@ -1,11 +1,15 @@
 # Two commands do everything on a fresh machine:
 #   make site   set up, then build the site into _site/
 #   make test   set up, then run all tests
+# make quarto adds the program that renders the published site; without it smalldocs renders the same sources.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: site test preview run status lint benchmark clean
+# The series of Quarto that .github/workflows/publish.yml uses.
+QUARTO = quarto-cli==1.10.*
+
+.PHONY: site test quarto preview run status lint benchmark clean
 
 site: $(VENV)/.site
 	$(BIN)/python -m lib site
@@ -14,6 +18,12 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+# The package fetches Quarto itself from its release page; where that can't be reached, nothing changes.
+quarto: $(VENV)/bin/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(QUARTO)" >/dev/null 2>&1 \
+	  && $(BIN)/quarto --version \
+	  || { echo "Quarto's release page on github.com can't be reached from here; 'make site' goes on with smalldocs." >&2; exit 1; }
 
 preview: $(VENV)/.site
 	$(BIN)/python -m lib preview

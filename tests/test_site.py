@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 
 from lib.publish.project import ROOT, pages
@@ -51,6 +52,13 @@ def test_every_link_picture_and_anchor_resolves(site, documents):
     assert not missing, "\n".join(missing)
 
 
+# What a browser fetches by itself: sheets, fonts and pictures named in CSS, modules imported by scripts.
+FETCHED = re.compile(
+    r"""@import\s*["'(]?[^;]*?//|url\(\s*["']?(?:https?:)?//|\bimport\s*\(?\s*["']https?:|\bfrom\s*["']https?:"""
+    r"""|\bfetch\(\s*["']https?:|importScripts\(\s*["']https?:"""
+)
+
+
 def test_nothing_is_fetched_from_another_host(site, documents):
     for path, document in documents.items():
         loaded = [
@@ -58,8 +66,27 @@ def test_nothing_is_fetched_from_another_host(site, documents):
         ]
         loaded += [e["href"] for e in document.find_all("link", rel=["stylesheet", "preload", "preconnect", "icon"])]
         assert [a for a in loaded if re.match(r"(?:https?:)?//", a)] == [], path
-    for path in site.rglob("*.css"):
-        assert not re.search(r"@import[^;]*//|url\(\s*[\"']?(?:https?:)?//", path.read_text(encoding="utf-8")), path
+        inside = "\n".join(e.get_text() for e in document.find_all(["style", "script"]))
+        assert not FETCHED.search(inside), path
+        if not document.find("meta", attrs={"http-equiv": "refresh"}):
+            policy = document.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
+            assert "default-src 'self'" in policy["content"], path
+            assert "http" not in policy["content"], path
+    for path in [*site.rglob("*.css"), *site.rglob("*.js")]:
+        assert not FETCHED.search(path.read_text(encoding="utf-8")), path
+
+
+def test_a_page_that_is_shared_shows_its_picture(site, documents):
+    address = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))["website"]["site-url"]
+    for source in pages():
+        page = site / source.relative_to(ROOT).with_suffix(".html")
+        told = {
+            m.get("property") or m.get("name"): m["content"] for m in documents[page].find_all("meta", content=True)
+        }
+        assert (site / told["og:image"].removeprefix(f"{address}/")).read_bytes().startswith(b"\x89PNG")
+        assert told["twitter:card"] == "summary_large_image"
+        (canonical,) = documents[page].find_all("link", rel="canonical")
+        assert canonical["href"] == f"{address}/{page.relative_to(site).as_posix()}".removesuffix("index.html")
 
 
 def test_no_markup_is_left_as_text(site, documents):
@@ -96,6 +123,20 @@ def test_feeds_hold_an_entry_for_each_listed_page(site):
         folder = {"course": "notebooks"}.get(name, name)
         listed = [p for p in pages() if p.is_relative_to(ROOT / folder)]
         assert len(feed.findall(".//item")) == len(listed)
+
+
+def test_a_feed_is_small(site):
+    for feed in site.glob("*.xml"):
+        assert feed.stat().st_size < 20_000, feed
+
+
+def test_the_home_page_shows_six_newest_pages(site, documents):
+    cards = documents[site / "index.html"].select("#listing-newest .card")
+    targets = {
+        site / card.find("a")["href"] if card.find("a") else site / card.find_parent("a")["href"] for card in cards
+    }
+    assert len(targets) == 6
+    assert all(target.is_file() for target in targets)
 
 
 def test_search_finds_words_of_a_report(site):

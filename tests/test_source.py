@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lib.publish import numbers
-from lib.publish.project import RESULTS, ROOT, has_tag, notebooks, pages, read_notebook, slug
+from lib.publish import cards, numbers
+from lib.publish.project import RESULTS, ROOT, front_matter, has_tag, notebooks, pages, read_notebook, slug
 from lib.publish.stamp import problems
 from lib.publish.sweep import sweep_problems
 from lib.results import FIELDS, KINDS
@@ -22,10 +22,11 @@ LISTED = [p for p in PAGES if p.parent != ROOT]
 
 FRONT_MATTER = {
     "title", "subtitle", "pagetitle", "description", "image", "image-alt", "categories", "date", "date-modified",
-    "aliases", "toc", "listing", "search", "draft", "author", "page-layout",
+    "aliases", "order", "toc", "listing", "search", "draft", "author", "page-layout",
 }  # fmt: skip
 LISTING = {
     "id", "contents", "type", "grid-columns", "image-height", "sort", "categories", "fields", "feed", "max-items",
+    "page-size",
 }  # fmt: skip
 CELL_OPTIONS = {
     "label", "echo", "output", "include", "code-fold", "code-summary", "fig-cap", "fig-alt", "fig-align", "tbl-cap",
@@ -48,11 +49,19 @@ def prose(path: Path) -> list[str]:
     return [re.sub(r"^```.*?^```", "", t, flags=re.S | re.M) for t in texts]
 
 
-def front_matter(path: Path) -> dict:
-    text = read_notebook(path)["cells"][0]["source"] if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
-    match = re.match(r"---\n(.*?)\n---", text, re.S)
-    assert match, f"{path.name} does not begin with front matter"
-    return yaml.safe_load(match[1])
+def listings(path: Path) -> list[dict]:
+    """The listings that a page asks for."""
+    found = front_matter(path).get("listing") or []
+    return [found] if isinstance(found, dict) else found
+
+
+def listed(listing: dict) -> list[Path]:
+    """The files that a listing takes as Quarto reads it: all that match, apart from what a `!` pattern matches."""
+    taken: set[Path] = set()
+    for pattern in sorted(listing["contents"], key=lambda pattern: pattern.startswith("!")):
+        found = set(ROOT.glob(pattern.removeprefix("!")))
+        taken = taken - found if pattern.startswith("!") else taken | found
+    return sorted(taken)
 
 
 def code_cells(path: Path) -> list[dict]:
@@ -99,9 +108,59 @@ def test_a_notebook_is_stored_as_a_run_left_it(path):
 def test_front_matter_has_known_names_only(path):
     meta = front_matter(path)
     assert set(meta) <= FRONT_MATTER
-    assert set(meta.get("listing") or {}) <= LISTING
+    assert all(set(listing) <= LISTING for listing in listings(path))
     assert meta["title"]
     assert meta["description"]
+
+
+WITH_LISTING = [p for p in PAGES if p.suffix == ".qmd" and listings(p)]
+
+
+@pytest.mark.parametrize("path", WITH_LISTING, ids=ids(WITH_LISTING))
+def test_a_listing_holds_pages_only_and_shows_them_all_on_one_screen(path):
+    for listing in listings(path):
+        assert set(listed(listing)) <= set(LISTED)
+        assert listing["page-size"] > len(LISTED)
+        assert listing.get("feed", {}).get("type", "metadata") == "metadata", "a feed with whole pages is megabytes"
+
+
+def test_every_page_is_listed_in_its_part_and_the_newest_six_on_the_home_page():
+    for part, folder in (("projects", "projects"), ("blog", "blog"), ("course", "notebooks")):
+        (listing,) = listings(ROOT / f"{part}.qmd")
+        assert listed(listing) == sorted(p for p in LISTED if p.is_relative_to(ROOT / folder))
+    newest = next(one for one in listings(ROOT / "index.qmd") if one["id"] == "newest")
+    assert listed(newest) == sorted(LISTED)
+    assert newest["max-items"] == 6
+
+
+def test_the_course_has_an_order_and_begins_at_the_beginning():
+    units = sorted((front_matter(p)["order"], p.stem) for p in LISTED if p.is_relative_to(ROOT / "notebooks"))
+    assert [number for number, _ in units] == list(range(1, len(units) + 1))
+    assert units[0][1] == "start_here"
+
+
+def test_each_page_has_an_up_to_date_card_for_other_sites():
+    assert cards.stale() == []
+    for name in cards.sources():
+        header = cards.card_file(name).read_bytes()[:24]
+        assert header.startswith(b"\x89PNG")
+        assert (int.from_bytes(header[16:20]), int.from_bytes(header[20:24])) == cards.SIZE
+
+
+def test_both_renderers_find_what_they_need_in_the_options():
+    options = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    assert options["format"]["html"]["respect-user-color-scheme"] is True
+    assert "images/cards/*.png" in options["project"]["resources"]
+    assert "**/*.quarto_ipynb" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+NUMBERED = re.compile(r"^(?!\d+\.\s|\s*$|\s)(?P<before>.*)\n1\. ", re.M)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))
+def test_a_list_has_a_blank_line_before_it(path):
+    for text in prose(path):
+        assert not NUMBERED.search(text), NUMBERED.search(text)["before"]
 
 
 @pytest.mark.parametrize("path", LISTED, ids=ids(LISTED))
@@ -110,6 +169,7 @@ def test_a_listed_page_has_what_its_card_shows(path):
     assert {"image", "image-alt", "categories", "date"} <= set(meta)
     assert (path.parent / meta["image"]).is_file()
     assert meta["image-alt"].strip()
+    assert "'" not in meta["image-alt"], "Quarto escapes it twice; write ’"
     assert len(meta["description"]) <= 175, "longer than a card shows"
 
 

@@ -74,9 +74,10 @@ def command_numbers(args: argparse.Namespace) -> int:
 
 
 def command_pictures(args: argparse.Namespace) -> int:
+    from lib.publish.cards import draw_cards
     from lib.publish.pictures import draw_all
 
-    for path in draw_all():
+    for path in [*draw_all(), *draw_cards()]:
         print(short(path))
     return 0
 

@@ -4,12 +4,14 @@ Quarto and smalldocs both run this file after rendering (`post-render` in `_quar
 
 - drops scripts, styles and fonts that a page would fetch from another host (neither program can be told not to
   name them: Quarto puts jQuery and RequireJS on notebook pages, Bootstrap themes import web fonts, smalldocs loads
-  KaTeX);
+  KaTeX), and forbids the browser to fetch any that a script may ask for;
 - turns TeX that smalldocs left for KaTeX into MathML, which browsers draw by themselves, as Quarto does;
-- writes the redirects of `aliases`, which smalldocs does not;
+- writes the redirects of `aliases`, which smalldocs does not and Quarto does in a script only;
+- says in each page's head which address it has and which picture stands for it where somebody shares it;
+- takes student notebooks, which Quarto copies as resources, out of the output;
 - mends what a screen reader stumbles over.
 
-It needs nothing but the standard library under Quarto; under smalldocs, also latex2mathml and PyYAML.
+It needs nothing but the standard library and PyYAML; under smalldocs, also latex2mathml.
 """
 
 import html
@@ -23,7 +25,10 @@ REMOTE_SCRIPT = re.compile(rf"""<script\b[^>]*\bsrc=["']{REMOTE}["'][^>]*>\s*</s
 REMOTE_STYLE = re.compile(
     rf"""<link\b(?=[^>]*\brel=["'](?:stylesheet|preconnect|preload)["'])[^>]*\bhref=["']{REMOTE}["'][^>]*>\s*"""
 )
-REMOTE_IMPORT = re.compile(r"""@import\s+(?:url\(\s*["']?(?:https?:)?//[^)]*\)|["'](?:https?:)?//[^"']*["'])[^;]*;""")
+REMOTE_IMPORT = re.compile(r"""@import\s*(?:url\(\s*["']?(?:https?:)?//[^)]*\)|["'](?:https?:)?//[^"']*["'])[^;]*;?""")
+REMOTE_FONT = re.compile(r"""@font-face\s*\{[^}]*url\(\s*["']?(?:https?:)?//[^}]*\}""")
+REMOTE_URL = re.compile(r"""url\(\s*["']?(?:https?:)?//[^)]*\)""")
+INLINE_STYLE = re.compile(r"(<style\b[^>]*>)(.*?)(</style>)", re.S)
 REQUIRE_JQUERY = re.compile(r"""<script type="application/javascript">define\('jquery'[^<]*</script>\s*""")
 MATHS = re.compile(r'<span class="math (inline|display)">\\[(\[](.*?)\\[)\]]</span>', re.S)
 
@@ -47,22 +52,64 @@ def mathml(match: re.Match) -> str:
     return convert(html.unescape(match[2]), display=display)
 
 
+COLOUR_TOGGLE = re.compile(r'<a\b(?=[^>]*\bclass="[^"]*\bquarto-color-scheme-toggle\b)(?![^>]*\brole=)')
+
+
 def accessible(page: str) -> str:
     """Names and roles that the rendered markup lacks."""
-    page = page.replace('<a class="quarto-color-scheme-toggle nav-link" href="" title=', COLOUR_TOGGLE)
+    page = COLOUR_TOGGLE.sub('<a role="button" aria-label="Switch colours"', page)
     return re.sub(r'<i class="bi bi-([\w-]+)" role="img">', r'<i class="bi bi-\1" aria-hidden="true">', page)
 
 
-COLOUR_TOGGLE = (
-    '<a class="quarto-color-scheme-toggle nav-link" href="" role="button" aria-label="Switch colours" title='
-)
+def own_styles(css: str) -> str:
+    """A style sheet without fonts, sheets and pictures of another host."""
+    return REMOTE_URL.sub("none", REMOTE_FONT.sub("", REMOTE_IMPORT.sub("", css)))
 
 
 def self_contained(page: str) -> str:
     """A page without anything that a browser would fetch from another host."""
     for remote in (REMOTE_SCRIPT, REMOTE_STYLE, REQUIRE_JQUERY):
         page = remote.sub("", page)
-    return page
+    return INLINE_STYLE.sub(lambda m: m[1] + own_styles(m[2]) + m[3], page)
+
+
+# What a script of the page asks of another host, the browser refuses; `file:` for pages opened from a folder.
+POLICY = "default-src 'self' file: data: blob: 'unsafe-inline' 'unsafe-eval'"
+POLICY_TAG = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+SHARED_TAGS = re.compile(r"""<meta\b[^>]*(?:property|name)=["'](?:og|twitter):(?:image|card)[^>]*>\s*""")
+CANONICAL = re.compile(r"""<link\b[^>]*\brel=["']canonical["'][^>]*>\s*""")
+
+
+def described(page: str, address: str, picture: str) -> str:
+    """The page with its own address and the picture that stands for it on other sites, each once, and the policy."""
+    page = CANONICAL.sub("", SHARED_TAGS.sub("", page))
+    own = (
+        f'<link rel="canonical" href="{html.escape(address)}">\n'
+        f'<meta property="og:url" content="{html.escape(address)}">\n'
+        f'<meta property="og:image" content="{html.escape(picture)}">\n'
+        '<meta property="og:image:type" content="image/png">\n'
+        '<meta property="og:image:width" content="1200">\n'
+        '<meta property="og:image:height" content="630">\n'
+        '<meta name="twitter:card" content="summary_large_image">\n'
+        f'<meta name="twitter:image" content="{html.escape(picture)}">\n'
+    )
+    page = page.replace("</head>", own + "</head>", 1)
+    return page if POLICY_TAG in page else re.sub(r"(<head[^>]*>)", rf"\1{POLICY_TAG}", page, count=1)
+
+
+def site_url(root: Path) -> str:
+    """The public address of the site, without a slash at its end; empty where none is set."""
+    import yaml
+
+    options = root / "_quarto.yml"
+    settings = yaml.safe_load(options.read_text(encoding="utf-8")) if options.is_file() else {}
+    return str(settings.get("website", {}).get("site-url", "")).rstrip("/")
+
+
+def card_of(page: Path, out: Path) -> str:
+    """The picture of a page for other sites, relative to the site's root: its own, or the site's."""
+    own = Path("images") / "cards" / f"{page.stem}.png"
+    return (own if (out / own).is_file() else own.with_name("site.png")).as_posix()
 
 
 def aliases(root: Path, sources: list[str]) -> dict[str, str]:
@@ -85,13 +132,15 @@ def aliases(root: Path, sources: list[str]) -> dict[str, str]:
     return moved
 
 
-def write_redirects(out: Path, moved: dict[str, str]) -> None:
+def write_redirects(root: Path, out: Path, moved: dict[str, str]) -> None:
+    """Write a page that leads on at each old address, unless the address is a page of today."""
     for old, new in moved.items():
         place = out / old
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            target = os.path.relpath(new, Path(old).parent)
-            place.write_text(REDIRECT.format(target=html.escape(target)), encoding="utf-8")
+        if any((root / old).with_suffix(suffix).is_file() for suffix in (".qmd", ".ipynb", ".md")):
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        target = os.path.relpath(new, Path(old).parent)
+        place.write_text(REDIRECT.format(target=html.escape(target)), encoding="utf-8")
 
 
 def rewrite(path: Path, new: str, old: str) -> None:
@@ -101,15 +150,23 @@ def rewrite(path: Path, new: str, old: str) -> None:
 
 def finish(root: Path, out: Path, sources: list[str], smalldocs: bool) -> None:
     """Finish every page and style sheet under `out`."""
+    base, moved = site_url(root), aliases(root, sources)
     for path in out.rglob("*.html"):
+        where = path.relative_to(out)
+        if where.as_posix() in moved:
+            continue
         old = path.read_text(encoding="utf-8")
         new = accessible(self_contained(old))
+        if base:
+            address = f"{base}/{where.as_posix()}".removesuffix("index.html")
+            new = described(new, address, f"{base}/{card_of(where, out)}")
         rewrite(path, MATHS.sub(mathml, new) if smalldocs else new, old)
     for path in out.rglob("*.css"):
         old = path.read_text(encoding="utf-8")
-        rewrite(path, REMOTE_IMPORT.sub("", old), old)
-    if smalldocs:
-        write_redirects(out, aliases(root, sources))
+        rewrite(path, own_styles(old), old)
+    for path in out.rglob("*_student.ipynb"):
+        path.unlink()
+    write_redirects(root, out, moved)
 
 
 if __name__ == "__main__":

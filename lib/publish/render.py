@@ -14,7 +14,15 @@ from lib.publish.project import ROOT, PublishError
 # to the feeds, which it writes only after it has looked for them.
 SUPPLIED = re.compile(
     r"html-math-method is ignored|aliases is not read by smalldocs|execute\.enabled|broken link /?\w+\.xml$"
+    r"|listing\.feed\.type is not read|respect-user-color-scheme is (?:not read|ignored)"  # it does both
 )
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Quarto's warnings come in colour, `ESC[33mWARN:`, even into a file
+
+
+def quarto() -> str | None:
+    """The Quarto to render with: the one of this environment (`make quarto`), else the one on the PATH."""
+    own = Path(sys.executable).parent / "quarto"
+    return str(own) if own.is_file() else shutil.which("quarto")
 
 
 def renderer() -> str:
@@ -22,7 +30,7 @@ def renderer() -> str:
     wanted = os.environ.get("NOTES_RENDERER")
     if wanted not in (None, "", "quarto", "smalldocs"):
         raise PublishError(f"NOTES_RENDERER is {wanted!r}: it can be quarto or smalldocs")
-    return wanted or ("quarto" if shutil.which("quarto") else "smalldocs")
+    return wanted or ("quarto" if quarto() else "smalldocs")
 
 
 def render(root: Path = ROOT) -> list[str]:
@@ -34,27 +42,36 @@ def render(root: Path = ROOT) -> list[str]:
         When the page sources can't be rendered at all, or neither renderer is installed.
     """
     began = time.perf_counter()
-    program = renderer()
-    if program == "quarto":
-        print(f"Rendering with Quarto ({shutil.which('quarto') or 'not found'})")
+    if renderer() == "quarto":
+        print(f"Rendering with Quarto ({quarto() or 'not found'}); NOTES_RENDERER=smalldocs takes the other")
         warnings = render_with_quarto(root)
     else:
-        print("Quarto is not installed: rendering with smalldocs instead")
+        print("Rendering with smalldocs, which needs nothing; `make quarto` installs Quarto, the published site's")
         warnings = render_with_smalldocs(root)
     print(f"The site is in {root / '_site'} ({time.perf_counter() - began:.1f} s); open _site/index.html")
     return warnings
 
 
+def quarto_environment() -> dict[str, str]:
+    """What Quarto is started with: this Python for the last step, and no colours in what it says."""
+    return {**os.environ, "QUARTO_PYTHON": sys.executable, "NO_COLOR": "1"}
+
+
+def complaints(output: str) -> list[str]:
+    """The warnings and errors in what Quarto printed, coloured or not."""
+    lines = (COLOUR.sub("", line).strip() for line in output.splitlines())
+    return [line for line in lines if re.search(r"\bWARN(ING)?\b|\bERROR\b", line)]
+
+
 def render_with_quarto(root: Path) -> list[str]:
-    env = {**os.environ, "QUARTO_PYTHON": sys.executable}
-    try:
-        done = subprocess.run(["quarto", "render"], cwd=root, env=env, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise PublishError("Quarto is not on the PATH; install it from https://quarto.org/docs/get-started") from None
+    program = quarto()
+    if program is None:
+        raise PublishError("Quarto is not here: run `make quarto`, or see https://quarto.org/docs/get-started")
+    done = subprocess.run([program, "render"], cwd=root, env=quarto_environment(), capture_output=True, text=True)
     output = done.stdout + done.stderr
     if done.returncode:
-        raise PublishError(f"quarto render failed:\n{output[-4000:]}")
-    return [line.strip() for line in output.splitlines() if re.search(r"\bWARN(ING)?\b|\bERROR\b", line)]
+        raise PublishError(f"quarto render failed:\n{COLOUR.sub('', output)[-4000:]}")
+    return complaints(output)
 
 
 def render_with_smalldocs(root: Path) -> list[str]:
@@ -73,9 +90,9 @@ def render_with_smalldocs(root: Path) -> list[str]:
 def preview(root: Path = ROOT, port: int = 4200) -> int:
     """Serve the site on this machine and render again at every change, until Ctrl-C."""
     if renderer() == "quarto":
-        command = ["quarto", "preview", "--port", str(port), "--no-browser"]
-        return subprocess.run(command, cwd=root, env={**os.environ, "QUARTO_PYTHON": sys.executable}).returncode
-    print("Quarto is not installed: previewing with smalldocs instead")
+        command = [quarto() or "quarto", "preview", "--port", str(port), "--no-browser"]
+        return subprocess.run(command, cwd=root, env=quarto_environment()).returncode
+    print("Previewing with smalldocs; `make quarto` installs Quarto")
     from smalldocs.serve import preview as serve
 
     return serve(root, port=port, open_browser=False)

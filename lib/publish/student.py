@@ -19,6 +19,7 @@ from lib.publish.project import (
     has_tag,
     notebook_text,
     notebooks,
+    options_at_head,
     read_notebook,
     write_atomically,
 )
@@ -154,19 +155,10 @@ def website() -> dict:
     return yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))["website"]
 
 
-def front_matter(cell: dict) -> dict:
-    import yaml
-
-    match = re.match(r"---\n(.*?)\n---", cell["source"], re.S)
-    if cell["cell_type"] != "raw" or not match:
-        raise PublishError("the first cell holds no front matter")
-    return yaml.safe_load(match[1])
-
-
 def title_cell(first: dict, page: str) -> dict:
     """The first cell of the student version, in place of the front matter."""
     text = (
-        f"# {front_matter(first)['title']}\n\n"
+        f"# {options_at_head(first['source'], page)['title']}\n\n"
         "This is the student version: what is yours to write is marked YOUR CODE HERE and YOUR ANSWER HERE. "
         "Run the cells from top to bottom. A check cell tells you whether your code is right, and `hint(1)` helps "
         f"when you are stuck. The same page with solutions and results is at <{page}>."

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -12,7 +13,7 @@ import urllib.request
 import pytest
 
 from lib.publish.project import ROOT, PublishError
-from lib.publish.render import render, renderer
+from lib.publish.render import quarto, render, renderer
 
 
 @pytest.fixture
@@ -47,6 +48,32 @@ def test_a_warning_of_quarto_is_a_fault(fake_quarto, tmp_path, capsys):
     fake_quarto("echo 'WARN: Unable to resolve link target: x.qmd' >&2")
     assert render(tmp_path) == ["WARN: Unable to resolve link target: x.qmd"]
     assert "Rendering with Quarto" in capsys.readouterr().out
+
+
+def test_a_coloured_warning_of_quarto_is_a_fault_as_well(fake_quarto, tmp_path):
+    fake_quarto(r"printf '\033[33mWARN: Unable to resolve link target: x.qmd\033[39m\n' >&2")
+    assert render(tmp_path) == ["WARN: Unable to resolve link target: x.qmd"]
+
+
+def test_quarto_is_asked_for_words_without_colour(fake_quarto, tmp_path):
+    fake_quarto('echo "WARN: colours off: $NO_COLOR"')
+    assert render(tmp_path) == ["WARN: colours off: 1"]
+
+
+def test_the_quarto_of_the_environment_comes_before_the_one_on_the_path(fake_quarto, tmp_path, monkeypatch):
+    fake_quarto("exit 1")
+    own = tmp_path / "venv" / "bin"
+    own.mkdir(parents=True)
+    (own / "quarto").write_text("#!/bin/sh\nexit 0\n")
+    (own / "quarto").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(own / "python"))
+    assert quarto() == str(own / "quarto")
+    assert render(tmp_path) == []
+
+
+def test_make_quarto_installs_the_series_that_publishes():
+    published = re.search(r"version: (\d+\.\d+)\.\d+", (ROOT / ".github/workflows/publish.yml").read_text())[1]
+    assert f"quarto-cli=={published}.*" in (ROOT / "Makefile").read_text()
 
 
 def test_a_failure_of_quarto_shows_what_it_said(fake_quarto, tmp_path):
