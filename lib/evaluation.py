@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 MOST_UNDEFINED = 0.05  # share of resamples that may have no defined statistic before we refuse an interval
+MOST_SKEWED = 0.35  # more skewness of a mean than this a handful of values can't show; it would blow up the interval
 FEW_SUBJECTS = 20  # with fewer, the percentile bootstrap covers the truth clearly less often than it says
 
 
@@ -230,7 +231,8 @@ def _estimate(value: float, *parts: np.ndarray, subjects: int) -> Estimate:
     if total <= 1e-24 * max(1.0, value**2):
         return Estimate(float(value), 0.0, float(freedoms[0]), 0.0, subjects)
     df = total**2 / sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))  # Welch and Satterthwaite
-    return Estimate(float(value), math.sqrt(total), float(df), float(sum(thirds) / total**1.5), subjects)
+    skewness = float(np.clip(sum(thirds) / total**1.5, -MOST_SKEWED, MOST_SKEWED))
+    return Estimate(float(value), math.sqrt(total), float(df), skewness, subjects)
 
 
 def mean_over(values: Sequence) -> Estimate:

@@ -243,6 +243,13 @@ def test_rows_of_a_subject_are_left_out_together_and_runs_are_averaged():
     assert found.interval() == pytest.approx(expected.interval())
 
 
+def test_one_strange_subject_does_not_blow_the_interval_up():
+    values = [-0.11, -0.08, -0.07, -0.06, -0.05, -0.05, -0.04, 0.22]
+    plain, found = stats.t.interval(0.95, 7, np.mean(values), stats.sem(values)), mean_over(values).interval()
+    assert found.high - found.low < 1.35 * (plain[1] - plain[0])
+    assert found.high > plain[1]
+
+
 def test_a_perfect_score_gets_wilsons_interval_and_other_equal_values_none():
     perfect = mean_over(np.ones(16)).interval(bounds=(0, 1))
     assert perfect == pytest.approx(wilson_interval(16, 16))
