@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from lib.publish import cards, numbers
-from lib.publish.project import RESULTS, ROOT, front_matter, has_tag, notebooks, pages, read_notebook, slug
+from lib.publish.front_matter import front_matter
+from lib.publish.project import RESULTS, ROOT, has_tag, notebooks, pages, read_notebook, slug
 from lib.publish.stamp import problems
 from lib.publish.sweep import sweep_problems
 from lib.results import FIELDS, KINDS

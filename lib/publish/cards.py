@@ -10,7 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
-from lib.publish.project import ROOT, PublishError, front_matter, pages
+from lib.publish.front_matter import front_matter
+from lib.publish.project import ROOT, PublishError, pages
 from lib.publish.stamp import digest
 
 SIZE = (1200, 630)

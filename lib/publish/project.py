@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import tempfile
 from pathlib import Path
 
@@ -53,25 +52,6 @@ def read_notebook(path: Path) -> dict:
         if isinstance(cell.get("source"), list):
             cell["source"] = "".join(cell["source"])
     return notebook
-
-
-def options_at_head(text: str, where: str) -> dict:
-    """The YAML between the `---` lines that a page's source begins with.
-
-    Raises `PublishError`, naming `where`, when there is none.
-    """
-    import yaml
-
-    match = re.match(r"---\n(.*?)\n---", text, re.S)
-    if not match:
-        raise PublishError(f"{where}: it does not begin with front matter (between lines of ---)")
-    return yaml.safe_load(match[1])
-
-
-def front_matter(path: Path) -> dict:
-    """The options of a page, from its .qmd file or the first cell of its notebook."""
-    text = read_notebook(path)["cells"][0]["source"] if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
-    return options_at_head(text, str(path))
 
 
 def notebook_text(notebook: dict) -> str:

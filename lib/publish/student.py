@@ -13,13 +13,13 @@ from copy import deepcopy
 from pathlib import Path
 from urllib.parse import urljoin
 
+from lib.publish.front_matter import options_at_head
 from lib.publish.project import (
     ROOT,
     PublishError,
     has_tag,
     notebook_text,
     notebooks,
-    options_at_head,
     read_notebook,
     write_atomically,
 )
