@@ -5,7 +5,6 @@ colour blindness can tell apart; where two classes meet, a hatch or a label says
 and white: the site's style sheet turns them round in the dark theme.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -218,20 +217,12 @@ class Table:
             return str(x)
         return (how or default).format(x).replace("-", "−")
 
-    @staticmethod
-    def _unbroken(cell: str) -> str:
-        """Short text stays on one line; where a column is narrow, an interval goes under its value."""
-        if len(cell) > 26:
-            return cell
-        return cell.replace(" ", "\N{NO-BREAK SPACE}").replace("\N{NO-BREAK SPACE}[", " [")
-
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(h)}</th>' for h in self.heads)
         lines = []
         for row in self.rows:
-            label = re.sub(r"(?<=\w)_(?=\w)", "_<wbr>", escape(row[0]))  # a metric's name may break at its underscores
-            first = f'<th scope="row">{label}</th>' if self.index else f"<td>{label}</td>"
-            cells = [self._unbroken(escape(c)) for c in row[1:]]
+            first = f'<th scope="row">{escape(row[0])}</th>' if self.index else f"<td>{escape(row[0])}</td>"
+            cells = [escape(c.replace(" ", "\N{NO-BREAK SPACE}") if len(c) <= 26 else c) for c in row[1:]]
             lines.append(f"<tr>{first}{''.join(f'<td>{c}</td>' for c in cells)}</tr>")
         body = "\n".join(lines)
         return f'<table class="dataframe">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from lib.publish.finish import POLICY_TAG, accessible, finish, own_styles, self_contained
+from lib.publish.finish import POLICY_TAG, accessible, breakable, finish, own_styles, self_contained
 from lib.publish.project import ROOT
 
 THEME = """
@@ -139,6 +139,16 @@ def test_a_wide_table_does_not_widen_the_page_of_a_phone_and_its_rows_stack(show
 
 
 @pytest.mark.browser
+def test_a_table_that_only_just_does_not_fit_is_set_closer(show):
+    names = "".join(f"<th>name {i}</th>" for i in range(9))
+    cells = "".join("<td>12,345</td>" for _ in range(9))
+    table = f"<table><thead><tr>{names}</tr></thead><tbody><tr>{cells}</tr></tbody></table>"
+    page = show(f'<div class="cell-output-display" style="width: 560px">{table}</div>')
+    page.wait_for_function("document.querySelector('table').classList.contains('close')")
+    assert page.evaluate("document.querySelector('table').getBoundingClientRect().width") <= 561
+
+
+@pytest.mark.browser
 def test_a_heading_stands_over_its_column(show):
     page = show(
         '<div class="cell-output-display"><table><thead><tr><th>model</th><th>value</th></tr></thead><tbody>'
@@ -176,6 +186,16 @@ def test_a_minified_sheet_imports_no_fonts():
 
 def test_styles_inside_a_page_are_looked_at_as_well():
     assert self_contained('<style>@import"https://f.example/a";p{}</style>') == "<style>p{}</style>"
+
+
+def test_an_interval_may_stand_under_its_value_and_a_name_may_break():
+    row = (
+        '<tr><th scope="row">test_auroc_level</th><td>0.82\u00a0[0.78,\u00a00.88]</td><td>1&nbsp;[0,&nbsp;2]</td></tr>'
+    )
+    found = breakable(row)
+    assert "test_<wbr>auroc_<wbr>level" in found
+    assert "0.82 [0.78,\u00a00.88]" in found
+    assert "1 [0,&nbsp;2]" in found
 
 
 TOGGLE = '<a href="" class="quarto-color-scheme-toggle quarto-navigation-tool  px-1" onclick="window.x()" title="T">'

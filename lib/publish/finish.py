@@ -8,6 +8,7 @@ Quarto and smalldocs both run this file after rendering (`post-render` in `_quar
 - turns TeX that smalldocs left for KaTeX into MathML, which browsers draw by themselves, as Quarto does;
 - writes the redirects of `aliases`, which smalldocs does not and Quarto does in a script only;
 - says in each page's head which address it has and which picture stands for it where somebody shares it;
+- lets tables be narrow: intervals and names may break;
 - takes student notebooks, which Quarto copies as resources, out of the output;
 - mends what a screen reader stumbles over.
 
@@ -28,6 +29,8 @@ REMOTE_STYLE = re.compile(
 REMOTE_IMPORT = re.compile(r"""@import\s*(?:url\(\s*["']?(?:https?:)?//[^)]*\)|["'](?:https?:)?//[^"']*["'])[^;]*;?""")
 REMOTE_FONT = re.compile(r"""@font-face\s*\{[^}]*url\(\s*["']?(?:https?:)?//[^}]*\}""")
 REMOTE_URL = re.compile(r"""url\(\s*["']?(?:https?:)?//[^)]*\)""")
+BEFORE_INTERVAL = re.compile(r"(?:\u00a0|&nbsp;|&#160;)(?=\[)")
+METRIC_NAME = re.compile(r"(<th\b[^>]*>)([a-z0-9]+(?:_[a-z0-9]+)+)(</th>)")
 INLINE_STYLE = re.compile(r"(<style\b[^>]*>)(.*?)(</style>)", re.S)
 REQUIRE_JQUERY = re.compile(r"""<script type="application/javascript">define\('jquery'[^<]*</script>\s*""")
 MATHS = re.compile(r'<span class="math (inline|display)">\\[(\[](.*?)\\[)\]]</span>', re.S)
@@ -71,6 +74,12 @@ def self_contained(page: str) -> str:
     for remote in (REMOTE_SCRIPT, REMOTE_STYLE, REQUIRE_JQUERY):
         page = remote.sub("", page)
     return INLINE_STYLE.sub(lambda m: m[1] + own_styles(m[2]) + m[3], page)
+
+
+def breakable(page: str) -> str:
+    """Tables that can be narrow: an interval may stand under its value, a metric's name may break at underscores."""
+    page = BEFORE_INTERVAL.sub(" ", page)
+    return METRIC_NAME.sub(lambda m: m[1] + m[2].replace("_", "_<wbr>") + m[3], page)
 
 
 # What a script of the page asks of another host, the browser refuses; `file:` for pages opened from a folder.
@@ -156,7 +165,7 @@ def finish(root: Path, out: Path, sources: list[str], smalldocs: bool) -> None:
         if where.as_posix() in moved:
             continue
         old = path.read_text(encoding="utf-8")
-        new = accessible(self_contained(old))
+        new = breakable(accessible(self_contained(old)))
         if base:
             address = f"{base}/{where.as_posix()}".removesuffix("index.html")
             new = described(new, address, f"{base}/{card_of(where, out)}")
