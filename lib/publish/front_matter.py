@@ -15,7 +15,7 @@ def options_at_head(text: str, where: str) -> dict:
 
     match = re.match(r"---\n(.*?)\n---", text, re.S)
     if not match:
-        raise PublishError(f"{where}: it does not begin with front matter (between lines of ---)")
+        raise PublishError(f"{where}: no front matter at its head (options between two lines of ---)")
     return yaml.safe_load(match[1])
 
 
