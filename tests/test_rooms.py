@@ -17,8 +17,6 @@ MAY_IMPORT = {
     "spark": (),
     "training": (),
     "evaluation": (),
-    "weighted_metrics": ("lib.evaluation",),
-    "results": ("lib.evaluation",),
     "plots": (),
     "checks": ("lib.publish.project",),
     "publish": ("lib.data",),
