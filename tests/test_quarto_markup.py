@@ -5,6 +5,9 @@ pages (1.10): its colours and opacities stand in THEME, its order of identifiers
 """
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -238,7 +241,7 @@ def quarto_site(tmp_path):
 
 def test_quartos_pages_are_finished(quarto_site):
     for _ in range(2):  # a second time changes nothing
-        finish(quarto_site, quarto_site / "_site", ["notebooks/unit/unit.ipynb"], smalldocs=False)
+        finish(quarto_site, quarto_site / "_site", smalldocs=False)
         out = quarto_site / "_site" / "notebooks" / "unit"
         page = (out / "unit.html").read_text()
         assert page.count('<meta property="og:image" ') == 1
@@ -252,3 +255,17 @@ def test_quartos_pages_are_finished(quarto_site):
         home = (quarto_site / "_site" / "index.html").read_text()
         assert 'href="https://notes.example/site/"' in home
         assert "images/cards/site.png" in home
+
+
+def test_the_last_step_runs_as_quarto_starts_it(quarto_site):
+    """Quarto (src/command/render/project.ts) names the output folder, absolute, and the output files, and no inputs."""
+    told = {
+        "QUARTO_PROJECT_OUTPUT_DIR": str(quarto_site / "_site"),
+        "QUARTO_PROJECT_OUTPUT_FILES": "_site/notebooks/unit/unit.html",
+    }
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("QUARTO_", "SMALLDOCS"))}
+    script = ROOT / "lib" / "publish" / "finish.py"
+    subprocess.run([sys.executable, script], cwd=quarto_site, env=ours | told, check=True)
+    out = quarto_site / "_site" / "notebooks" / "unit"
+    assert 'http-equiv="refresh"' in (out / "Old_name.html").read_text()
+    assert POLICY_TAG in (out / "unit.html").read_text()

@@ -121,23 +121,28 @@ def card_of(page: Path, out: Path) -> str:
     return (own if (out / own).is_file() else own.with_name("site.png")).as_posix()
 
 
-def aliases(root: Path, sources: list[str]) -> dict[str, str]:
-    """Old address → new address, both relative to the site's root, from the pages' front matter."""
+def sources(root: Path, out: Path) -> list[Path]:
+    """The sources of the pages in the output, relative to the root. (Quarto tells its last step no inputs.)"""
+    pages = (path.relative_to(out) for path in sorted(out.rglob("*.html")))
+    found = (page.with_suffix(suffix) for page in pages for suffix in (".qmd", ".ipynb", ".md"))
+    return [source for source in found if (root / source).is_file()]
+
+
+def aliases(root: Path, pages: list[Path]) -> dict[str, str]:
+    """Old address → new address, both relative to the site's root, from the front matter of the pages' sources."""
     import yaml
 
     moved = {}
-    for source in sources:
-        path = root / source
-        if path.suffix == ".ipynb":
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for source in pages:
+        text = (root / source).read_text(encoding="utf-8")
+        if source.suffix == ".ipynb":
+            cells = json.loads(text)["cells"]
             text = "".join(cells[0]["source"]) if cells else ""
-        else:
-            text = path.read_text(encoding="utf-8")
         front = re.match(r"---\n(.*?)\n---", text, re.S)
         meta = yaml.safe_load(front[1]) if front else {}
         for old in meta.get("aliases") or []:
-            folder = Path() if old.startswith("/") else Path(source).parent
-            moved[(folder / old.lstrip("/")).as_posix()] = Path(source).with_suffix(".html").as_posix()
+            folder = Path() if old.startswith("/") else source.parent
+            moved[(folder / old.lstrip("/")).as_posix()] = source.with_suffix(".html").as_posix()
     return moved
 
 
@@ -157,9 +162,9 @@ def rewrite(path: Path, new: str, old: str) -> None:
         path.write_text(new, encoding="utf-8")
 
 
-def finish(root: Path, out: Path, sources: list[str], smalldocs: bool) -> None:
+def finish(root: Path, out: Path, smalldocs: bool) -> None:
     """Finish every page and style sheet under `out`."""
-    base, moved = site_url(root), aliases(root, sources)
+    base, moved = site_url(root), aliases(root, sources(root, out))
     for path in out.rglob("*.html"):
         where = path.relative_to(out)
         if where.as_posix() in moved:
@@ -183,6 +188,5 @@ if __name__ == "__main__":
     finish(
         root=project,
         out=project / os.environ.get("QUARTO_PROJECT_OUTPUT_DIR", "_site"),
-        sources=os.environ.get("QUARTO_PROJECT_INPUT_FILES", "").splitlines(),
         smalldocs=bool(os.environ.get("SMALLDOCS")),
     )

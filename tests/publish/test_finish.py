@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lib.publish.finish import aliases, finish, own_styles, self_contained
+from lib.publish.finish import aliases, finish, own_styles, self_contained, sources
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def built(tmp_path):
 
 
 def test_formulas_become_mathml_where_the_renderer_left_tex(built):
-    finish(built, built / "_site", ["projects/new.ipynb"], smalldocs=True)
+    finish(built, built / "_site", smalldocs=True)
     page = (built / "_site" / "projects" / "new.html").read_text()
     assert page.count("<math") == 2
     assert 'display="block"' in page
@@ -66,11 +66,11 @@ def test_formulas_become_mathml_where_the_renderer_left_tex(built):
 
 
 def test_old_addresses_redirect_relative_to_their_own_folder(built):
-    assert aliases(built, ["projects/new.ipynb"]) == {
+    assert aliases(built, sources(built, built / "_site")) == {
         "projects/Old_name.html": "projects/new.html",
         "elsewhere/old.html": "projects/new.html",
     }
-    finish(built, built / "_site", ["projects/new.ipynb"], smalldocs=True)
+    finish(built, built / "_site", smalldocs=True)
     assert "url=new.html" in (built / "_site" / "projects" / "Old_name.html").read_text()
     assert "url=../projects/new.html" in (built / "_site" / "elsewhere" / "old.html").read_text()
 
@@ -78,11 +78,11 @@ def test_old_addresses_redirect_relative_to_their_own_folder(built):
 def test_a_redirect_never_replaces_a_page(built):
     (built / "projects" / "Old_name.qmd").write_text("---\ntitle: a page again\n---\n")
     (built / "_site" / "projects" / "Old_name.html").write_text("a page")
-    finish(built, built / "_site", ["projects/new.ipynb"], smalldocs=True)
+    finish(built, built / "_site", smalldocs=True)
     assert (built / "_site" / "projects" / "Old_name.html").read_text() == "a page"
 
 
 def test_quarto_keeps_its_own_formulas(built):
     before = (built / "_site" / "projects" / "new.html").read_text()
-    finish(built, built / "_site", ["projects/new.ipynb"], smalldocs=False)
+    finish(built, built / "_site", smalldocs=False)
     assert (built / "_site" / "projects" / "new.html").read_text() == before
