@@ -55,6 +55,9 @@ def mathml(match: re.Match) -> str:
     return convert(html.unescape(match[2]), display=display)
 
 
+# What a script of the page asks of another host, the browser refuses; `file:` for pages opened from a folder.
+POLICY = "default-src 'self' file: data: blob: 'unsafe-inline' 'unsafe-eval'"
+POLICY_TAG = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
 COLOUR_TOGGLE = re.compile(r'<a\b(?=[^>]*\bclass="[^"]*\bquarto-color-scheme-toggle\b)(?![^>]*\brole=)')
 
 
@@ -76,21 +79,23 @@ def self_contained(page: str) -> str:
     return INLINE_STYLE.sub(lambda m: m[1] + own_styles(m[2]) + m[3], page)
 
 
+def with_policy(page: str) -> str:
+    """A page whose browser refuses what a script asks of another host."""
+    return page if POLICY_TAG in page else re.sub(r"(<head[^>]*>)", rf"\1{POLICY_TAG}", page, count=1)
+
+
 def breakable(page: str) -> str:
     """Tables that can be narrow: an interval may stand under its value, a metric's name may break at underscores."""
     page = BEFORE_INTERVAL.sub(" ", page)
     return METRIC_NAME.sub(lambda m: m[1] + m[2].replace("_", "_<wbr>") + m[3], page)
 
 
-# What a script of the page asks of another host, the browser refuses; `file:` for pages opened from a folder.
-POLICY = "default-src 'self' file: data: blob: 'unsafe-inline' 'unsafe-eval'"
-POLICY_TAG = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
 SHARED_TAGS = re.compile(r"""<meta\b[^>]*(?:property|name)=["'](?:og|twitter):(?:image|card)[^>]*>\s*""")
 CANONICAL = re.compile(r"""<link\b[^>]*\brel=["']canonical["'][^>]*>\s*""")
 
 
 def described(page: str, address: str, picture: str) -> str:
-    """The page with its own address and the picture that stands for it on other sites, each once, and the policy."""
+    """The page with its own address and the picture that stands for it on other sites, each once."""
     page = CANONICAL.sub("", SHARED_TAGS.sub("", page))
     own = (
         f'<link rel="canonical" href="{html.escape(address)}">\n'
@@ -102,8 +107,7 @@ def described(page: str, address: str, picture: str) -> str:
         '<meta name="twitter:card" content="summary_large_image">\n'
         f'<meta name="twitter:image" content="{html.escape(picture)}">\n'
     )
-    page = page.replace("</head>", own + "</head>", 1)
-    return page if POLICY_TAG in page else re.sub(r"(<head[^>]*>)", rf"\1{POLICY_TAG}", page, count=1)
+    return page.replace("</head>", own + "</head>", 1)
 
 
 def site_url(root: Path) -> str:
@@ -129,10 +133,14 @@ def sources(root: Path, out: Path) -> list[Path]:
 
 
 def aliases(root: Path, pages: list[Path]) -> dict[str, str]:
-    """Old address → new address, both relative to the site's root, from the front matter of the pages' sources."""
+    """Old address → new address, both relative to the site's root, from the front matter of the pages' sources.
+
+    An old address that is a page of today is left out: a redirect never replaces a page.
+    """
     import yaml
 
     moved = {}
+    today = {source.with_suffix(".html").as_posix() for source in pages}
     for source in pages:
         text = (root / source).read_text(encoding="utf-8")
         if source.suffix == ".ipynb":
@@ -143,15 +151,13 @@ def aliases(root: Path, pages: list[Path]) -> dict[str, str]:
         for old in meta.get("aliases") or []:
             folder = Path() if old.startswith("/") else source.parent
             moved[(folder / old.lstrip("/")).as_posix()] = source.with_suffix(".html").as_posix()
-    return moved
+    return {old: new for old, new in moved.items() if old not in today}
 
 
-def write_redirects(root: Path, out: Path, moved: dict[str, str]) -> None:
-    """Write a page that leads on at each old address, unless the address is a page of today."""
+def write_redirects(out: Path, moved: dict[str, str]) -> None:
+    """Write a page that leads on at each old address."""
     for old, new in moved.items():
         place = out / old
-        if any((root / old).with_suffix(suffix).is_file() for suffix in (".qmd", ".ipynb", ".md")):
-            continue
         place.parent.mkdir(parents=True, exist_ok=True)
         target = os.path.relpath(new, Path(old).parent)
         place.write_text(REDIRECT.format(target=html.escape(target)), encoding="utf-8")
@@ -170,7 +176,7 @@ def finish(root: Path, out: Path, smalldocs: bool) -> None:
         if where.as_posix() in moved:
             continue
         old = path.read_text(encoding="utf-8")
-        new = breakable(accessible(self_contained(old)))
+        new = breakable(accessible(with_policy(self_contained(old))))
         if base:
             address = f"{base}/{where.as_posix()}".removesuffix("index.html")
             new = described(new, address, f"{base}/{card_of(where, out)}")
@@ -180,7 +186,7 @@ def finish(root: Path, out: Path, smalldocs: bool) -> None:
         rewrite(path, own_styles(old), old)
     for path in out.rglob("*_student.ipynb"):
         path.unlink()
-    write_redirects(root, out, moved)
+    write_redirects(out, moved)
 
 
 if __name__ == "__main__":

@@ -157,8 +157,9 @@ def website() -> dict:
 
 def title_cell(first: dict, page: str) -> dict:
     """The first cell of the student version, in place of the front matter."""
+    options = options_at_head(first["source"] if first["cell_type"] == "raw" else "", "the first cell")
     text = (
-        f"# {options_at_head(first['source'], page)['title']}\n\n"
+        f"# {options['title']}\n\n"
         "This is the student version: what is yours to write is marked YOUR CODE HERE and YOUR ANSWER HERE. "
         "Run the cells from top to bottom. A check cell tells you whether your code is right, and `hint(1)` helps "
         f"when you are stuck. The same page with solutions and results is at <{page}>."

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lib.publish.finish import aliases, finish, own_styles, self_contained, sources
+from lib.publish.finish import POLICY_TAG, aliases, finish, own_styles, self_contained, sources
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,12 @@ def test_web_fonts_are_not_imported():
     assert own_styles(css) == "body{color:red}"
     own = "@import url(local.css);"
     assert own_styles(own) == own
+
+
+def test_a_site_without_a_public_address_asks_no_other_host_either(tmp_path):
+    (tmp_path / "index.html").write_text("<html><head><title>T</title></head></html>")
+    finish(tmp_path, tmp_path, smalldocs=False)
+    assert POLICY_TAG in (tmp_path / "index.html").read_text()
 
 
 @pytest.fixture
