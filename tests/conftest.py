@@ -1,7 +1,6 @@
 """What several test files share: the built site, and where the real data is."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.publish.cards import find_chromium
 from lib.publish.project import ROOT
 
 
@@ -24,12 +24,30 @@ def site() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser on the PATH; on CI there must be one."""
-    found = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+    found = find_chromium()
     if found is None and os.environ.get("CI"):
         pytest.fail("CI has no Chromium; .ci/run should have installed it")
     if found is None:
         pytest.skip("no Chromium on the PATH (apt install chromium)")
     return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """Chromium, opened once a module of tests."""
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=chromium, args=flags)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

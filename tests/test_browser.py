@@ -29,23 +29,6 @@ def host(site):
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    flags = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=chromium, args=flags)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def open_page(browser, host):
     """Opens an address; collects what the page tried to fetch elsewhere and what it complained of."""

@@ -119,16 +119,6 @@ def test_the_animation_needs_no_script_and_says_what_it_shows(figures):
     assert '<label for="motor-pause">' in motion
 
 
-@pytest.fixture(scope="module")
-def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
 def turned(page):
     """Do the rotors and arrows move? Looked at frame by frame, once the browser has begun what was asked of it."""
     return page.evaluate("""async () => {

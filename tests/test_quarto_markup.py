@@ -44,26 +44,23 @@ SMALLDOCS_PHOTO = '<div id="photo-fields" class="cell">{figure}</div>'
 
 
 @pytest.fixture
-def show(chromium):
+def show(browser):
     """Opens a fragment in a page of Quarto's build, with the site's own style sheet and includes."""
-    from playwright.sync_api import sync_playwright
-
     includes = "".join(p.read_text("utf-8") for p in sorted((ROOT / "_includes").glob("*.html")))
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    styles = THEME + (ROOT / "styles.css").read_text("utf-8")
+    opened = []
 
-        def open_fragment(fragment: str, width: int = 1280, dark: bool = False):
-            tab = browser.new_page(viewport={"width": width, "height": 800})
-            scheme = "quarto-dark" if dark else "quarto-light"
-            styles = THEME + (ROOT / "styles.css").read_text("utf-8")
-            tab.set_content(
-                f'<html><head><style>{styles}</style></head><body class="{scheme}"><div id="quarto-content">'
-                f'<main class="content">{fragment}</main></div>{includes}</body></html>'
-            )
-            return tab
+    def open_fragment(fragment: str, width: int = 1280, dark: bool = False):
+        opened.append(browser.new_page(viewport={"width": width, "height": 800}))
+        opened[-1].set_content(
+            f'<html><head><style>{styles}</style></head><body class="quarto-{"dark" if dark else "light"}">'
+            f'<div id="quarto-content"><main class="content">{fragment}</main></div>{includes}</body></html>'
+        )
+        return opened[-1]
 
-        yield open_fragment
-        browser.close()
+    yield open_fragment
+    for tab in opened:
+        tab.close()
 
 
 # The contrast of an element's text on the nearest ground behind it, opacities of all boxes around counted in.
@@ -250,7 +247,9 @@ def test_quartos_pages_are_finished(quarto_site):
         assert page.count('<link rel="canonical" href="https://notes.example/site/notebooks/unit/unit.html">') == 1
         assert page.count(POLICY_TAG) == 1
         assert 'http-equiv="refresh"' in (out / "Old_name.html").read_text(), "a redirect without a script"
-        assert "a page" in (out / "taken.html").read_text(), "a redirect never replaces a page"
+        taken = (out / "taken.html").read_text()
+        assert "a page" in taken, "a redirect never replaces a page"
+        assert POLICY_TAG in taken, "which is finished like any other"
         assert not (out / "unit_student.ipynb").exists()
         home = (quarto_site / "_site" / "index.html").read_text()
         assert 'href="https://notes.example/site/"' in home

@@ -51,9 +51,20 @@ def drawn_from(file: Path) -> str | None:
     return found[1].decode() if found else None
 
 
+def to_draw(root: Path = ROOT) -> dict[str, str]:
+    """The cards that are missing or were drawn from something else, as `sources` gives them."""
+    every = sources(root).items()
+    return {name: source for name, source in every if drawn_from(card_file(name, root)) != digest(source)}
+
+
 def stale(root: Path = ROOT) -> list[str]:
-    """The names of the cards that are missing or were drawn from something else."""
-    return [name for name, source in sources(root).items() if drawn_from(card_file(name, root)) != digest(source)]
+    """The names of the cards that are out of date."""
+    return list(to_draw(root))
+
+
+def find_chromium() -> str | None:
+    """The browser on the PATH, or None."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def draw_cards(root: Path = ROOT) -> list[Path]:
@@ -64,27 +75,26 @@ def draw_cards(root: Path = ROOT) -> list[Path]:
     PublishError
         Cards are out of date, and neither Playwright nor a Chromium is there to draw them.
     """
-    names = stale(root)
-    if not names:
+    cards = to_draw(root)
+    if not cards:
         return []
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    browser = find_chromium()
     try:
         from PIL import Image, PngImagePlugin
         from playwright.sync_api import sync_playwright
     except ImportError:
         browser = None
     if browser is None:
-        raise PublishError(f"cards out of date ({', '.join(names)}): run `make test` once and install Chromium")
-    every = sources(root)
+        raise PublishError(f"cards out of date ({', '.join(cards)}): run `make test` once and install Chromium")
     card_file(SITE, root).parent.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
         tab = opened.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
-        for name in names:
-            tab.set_content(every[name])
+        for name, source in cards.items():
+            tab.set_content(source)
             picture = Image.open(io.BytesIO(tab.screenshot())).convert("RGB").quantize(64)
             told = PngImagePlugin.PngInfo()
-            told.add_text("Source", digest(every[name]))
+            told.add_text("Source", digest(source))
             picture.save(card_file(name, root), pnginfo=told, optimize=True)
         opened.close()
-    return [card_file(name, root) for name in names]
+    return [card_file(name, root) for name in cards]

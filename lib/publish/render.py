@@ -43,13 +43,20 @@ def render(root: Path = ROOT) -> list[str]:
     """
     began = time.perf_counter()
     if renderer() == "quarto":
-        print(f"Rendering with Quarto ({quarto() or 'not found'}); NOTES_RENDERER=smalldocs takes the other")
+        print(f"Rendering with Quarto ({needed_quarto()}); NOTES_RENDERER=smalldocs takes the other")
         warnings = render_with_quarto(root)
     else:
         print("Rendering with smalldocs, which needs nothing; `make quarto` installs Quarto, the published site's")
         warnings = render_with_smalldocs(root)
     print(f"The site is in {root / '_site'} ({time.perf_counter() - began:.1f} s); open _site/index.html")
     return warnings
+
+
+def needed_quarto() -> str:
+    """The Quarto to render with. Raises `PublishError` where there is none."""
+    if program := quarto():
+        return program
+    raise PublishError("Quarto is not here: run `make quarto`, or see https://quarto.org/docs/get-started")
 
 
 def quarto_environment() -> dict[str, str]:
@@ -64,10 +71,8 @@ def complaints(output: str) -> list[str]:
 
 
 def render_with_quarto(root: Path) -> list[str]:
-    program = quarto()
-    if program is None:
-        raise PublishError("Quarto is not here: run `make quarto`, or see https://quarto.org/docs/get-started")
-    done = subprocess.run([program, "render"], cwd=root, env=quarto_environment(), capture_output=True, text=True)
+    program, env = needed_quarto(), quarto_environment()
+    done = subprocess.run([program, "render"], cwd=root, env=env, capture_output=True, text=True)
     output = done.stdout + done.stderr
     if done.returncode:
         raise PublishError(f"quarto render failed:\n{COLOUR.sub('', output)[-4000:]}")
@@ -90,7 +95,7 @@ def render_with_smalldocs(root: Path) -> list[str]:
 def preview(root: Path = ROOT, port: int = 4200) -> int:
     """Serve the site on this machine and render again at every change, until Ctrl-C."""
     if renderer() == "quarto":
-        command = [quarto() or "quarto", "preview", "--port", str(port), "--no-browser"]
+        command = [needed_quarto(), "preview", "--port", str(port), "--no-browser"]
         return subprocess.run(command, cwd=root, env=quarto_environment()).returncode
     print("Previewing with smalldocs; `make quarto` installs Quarto")
     from smalldocs.serve import preview as serve
