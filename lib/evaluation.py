@@ -1,24 +1,25 @@
-"""How sure a number is: intervals over patients or speakers, paired comparisons, net benefit, results files.
+"""How sure a number is: intervals over patients or speakers, paired comparisons, tests.
 
-The bootstrap draws *subjects*: all rows of one `group` come and go together, and `strata` keep their sizes.
-A statistic of arrays goes to `bootstrap_interval`; one that takes row weights goes to `bootstrap_weighted`,
-which computes all resamples at once.
+Two ways to an interval, by how many *subjects* (patients, speakers, photographs) there are:
+
+- 20 or more: the percentile bootstrap draws them anew; all rows of one `group` come and go together, and `strata`
+  keep their sizes. A statistic of arrays goes to `bootstrap_interval`; one that takes row weights goes to
+  `bootstrap_weighted`, which computes all resamples at once.
+- fewer, or a few repeated trainings: `mean_over` and `jackknife` give an `Estimate`, a t interval over the subjects
+  corrected for skewness; its p-value belongs to the same statistic.
 """
 
-import json
 import math
-import os
-import re
-import tempfile
+import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-FIELDS = ("value", "low", "high", "n", "seeds", "published")
 MOST_UNDEFINED = 0.05  # share of resamples that may have no defined statistic before we refuse an interval
+MOST_SKEWED = 0.35  # more skewness of a mean than this a handful of values can't show; it would blow up the interval
+FEW_SUBJECTS = 20  # with fewer, the percentile bootstrap covers the truth clearly less often than it says
 
 
 class Interval(NamedTuple):
@@ -34,7 +35,7 @@ class Interval(NamedTuple):
         return text.replace("-", "−")
 
 
-def _columns(*arrays: Sequence) -> list[np.ndarray]:
+def columns(*arrays: Sequence) -> list[np.ndarray]:
     """Arrays of one common, positive length and without NaN."""
     columns = [np.asarray(a) for a in arrays]
     if any(c.ndim == 0 for c in columns) or len({len(c) for c in columns}) > 1:
@@ -79,6 +80,8 @@ def resample_counts(
     layer_of_group[codes] = layers
     if (layer_of_group[codes] != layers).any():
         raise ValueError("a group lies in more than one stratum")
+    if (subjects := len(layer_of_group)) < FEW_SUBJECTS:
+        warnings.warn(f"a percentile bootstrap of {subjects} subjects is too narrow; use `jackknife`", stacklevel=2)
     rng = np.random.default_rng(seed)
     drawn = np.zeros((n_bootstrap, len(layer_of_group)), int)
     for layer in np.unique(layer_of_group):
@@ -123,15 +126,15 @@ def bootstrap_interval(
     ValueError
         No rows, unequal lengths, NaN, or a statistic undefined on the data or on over 5 % of resamples.
     """
-    columns = _columns(*data)
+    table = columns(*data)
 
     def once(rows: np.ndarray) -> float:
         try:
-            return float(statistic(*(c[rows] for c in columns)))
+            return float(statistic(*(c[rows] for c in table)))
         except ValueError:
             return math.nan
 
-    every = np.arange(len(columns[0]))
+    every = np.arange(len(table[0]))
     counts = resample_counts(len(every), n_bootstrap, groups=groups, strata=strata, seed=seed)
     return _percentiles(once(every), np.array([once(np.repeat(every, c)) for c in counts]), level)
 
@@ -152,27 +155,142 @@ def bootstrap_weighted(
     return _percentiles(value, np.asarray(statistic(counts), float), level)
 
 
-def weighted_auc(y: Sequence, score: Sequence, weights: np.ndarray | None = None) -> np.ndarray:
-    """Area under the ROC curve for each row of weights, ties counted one half.
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic with what its t interval needs; the interval and the p-value are two readings of one pivot.
+
+    The pivot is Hall's transformed t statistic (Hall 1992, doi:10.1111/j.2517-6161.1992.tb01875.x): for symmetric
+    values it is Student's t; for skewed ones (AUROCs near 1, seconds) it moves the interval to the longer tail, where
+    the plain t interval misses too often.
+
+    Attributes
+    ----------
+    value, standard_error : of the statistic. df : degrees of freedom, may be fractional.
+    skewness : of the statistic, as a sum over its subjects. subjects : how many there are.
+    """
+
+    value: float
+    standard_error: float
+    df: float
+    skewness: float
+    subjects: int
+
+    def interval(self, level: float = 0.95, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Interval:
+        """The interval, cut at the `bounds` of what the statistic can be.
+
+        A share or AUROC at a bound with all subjects alike gets Wilson's interval for `subjects` of `subjects`.
+
+        Raises
+        ------
+        ValueError
+            All subjects are alike and no bound explains it, so nothing is known of their spread.
+        """
+        from scipy.stats import t
+
+        if not 0 < level < 1:
+            raise ValueError(f"level lies between 0 and 1, got {level}")
+        if self.standard_error == 0:
+            if self.value not in bounds:
+                raise ValueError(f"all {self.subjects} subjects have the same value, {self.value:g}: no interval")
+            reach = (bounds[1] - bounds[0]) * (1 - wilson_interval(self.subjects, self.subjects, level).low)
+            low, high = (
+                (self.value - reach, self.value) if self.value == bounds[1] else (self.value, self.value + reach)
+            )
+            return Interval(self.value, low, high)
+        edge = float(t.ppf((1 + level) / 2, self.df))
+        ends = [self.value - self.standard_error * self._untransformed(side * edge) for side in (1, -1)]
+        low, high = (float(np.clip(end, *bounds)) for end in ends)
+        return Interval(self.value, min(low, self.value), max(high, self.value))
+
+    def p_value(self, null: float = 0.0) -> float:
+        """Two-sided p: the level at which `interval` would just reach `null`."""
+        from scipy.stats import t
+
+        if self.standard_error == 0:
+            return 1.0 if self.value == null else 0.0
+        y, k = (self.value - null) / self.standard_error, self.skewness
+        return float(2 * t.sf(abs(y + k / 3 * y**2 + k**2 / 27 * y**3 + k / 6), self.df))
+
+    def _untransformed(self, pivot: float) -> float:
+        k = self.skewness
+        if abs(k) < 1e-9:
+            return pivot
+        return float((np.cbrt(1 + k * (pivot - k / 6)) - 1) * 3 / k)
+
+
+def _estimate(value: float, *parts: np.ndarray, subjects: int) -> Estimate:
+    """Adds independent sources of spread, each given as its units' influences (their mean is part of the value)."""
+    variances, thirds, freedoms = [], [], []
+    for influence in parts:
+        n = len(influence)
+        off = influence - influence.mean()
+        variances.append((off**2).sum() / (n - 1) / n)
+        thirds.append((off**3).sum() / ((n - 1) * (n - 2)) / n if n > 4 else 0.0)  # of four, no shape can be read
+        freedoms.append(n - 1)
+    total = sum(variances)
+    if total <= 1e-24 * max(1.0, value**2):
+        return Estimate(float(value), 0.0, float(freedoms[0]), 0.0, subjects)
+    df = total**2 / sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))  # Welch and Satterthwaite
+    skewness = float(np.clip(sum(thirds) / total**1.5, -MOST_SKEWED, MOST_SKEWED))
+    return Estimate(float(value), math.sqrt(total), float(df), skewness, subjects)
+
+
+def mean_over(values: Sequence) -> Estimate:
+    """The mean of one value a subject: each speaker's AUROC, each person's difference, each seed's accuracy.
 
     Parameters
     ----------
-    y : (n,) 0 or 1. score : (n,) higher means class 1. weights : (B, n), default one row of ones.
+    values : (subjects,) or (runs, subjects). Of several runs (seeds, draws of labels) the mean is taken, and the
+        spread of the runs' means counts as well as that of the subjects.
 
-    Returns
-    -------
-    (B,) areas; NaN where a class has no weight.
+    Raises
+    ------
+    ValueError
+        Fewer than two subjects or runs, or NaN among the values.
     """
-    y, score = _columns(y, score)
-    if not np.isin(y, (0, 1)).all():
-        raise ValueError("y must be 0 or 1")
-    weights = np.ones((1, len(y))) if weights is None else np.asarray(weights, float)
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
-    sick, well = (np.add.reduceat(weights[:, order] * (y[order] == c), starts, axis=1) for c in (1, 0))
-    below = np.cumsum(well, axis=1) - well / 2
-    pairs = sick.sum(1) * well.sum(1)
-    return np.divide((sick * below).sum(1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    values = np.asarray(values, float)
+    rows = values[None] if values.ndim == 1 else values
+    if rows.ndim != 2 or rows.shape[1] < 2:
+        raise ValueError(f"values of two subjects or more are needed, got the shape {values.shape}")
+    if np.isnan(rows).any():
+        raise ValueError("there are missing values (NaN); drop or fill them first")
+    parts = [rows.mean(0)] + ([rows.mean(1)] if len(rows) > 1 else [])
+    return _estimate(rows.mean(), *parts, subjects=rows.shape[1])
+
+
+def jackknife(statistic: Callable[[np.ndarray], np.ndarray], groups: Sequence) -> Estimate:
+    """Any smooth statistic of all rows together, with its spread over subjects (Miller 1974, doi:10.2307/2334280).
+
+    Each subject is left out once. For an AUROC this is DeLong's variance; for a mean it is `mean_over`.
+
+    Parameters
+    ----------
+    statistic : maps row weights (B, n) to values (B,), or (B, runs) for several trainings, whose mean is meant and
+        whose spread then counts as well.
+    groups : (n,) labels; rows of one subject are left out together.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two subjects, or a statistic that is undefined without one of them.
+    """
+    names, codes = np.unique(np.asarray(groups), return_inverse=True)
+    codes, count = codes.ravel(), len(names)
+    if count < 2:
+        raise ValueError("two subjects or more are needed")
+
+    def values(weights: np.ndarray) -> np.ndarray:
+        found = np.asarray(statistic(weights), float)
+        return found[:, None] if found.ndim == 1 else found
+
+    whole = values(np.ones((1, len(codes))))[0]
+    blocks = np.array_split(np.arange(count), math.ceil(count / 256))  # of 256 subjects, to bound memory
+    without = np.concatenate([values((codes != left[:, None]).astype(float)) for left in blocks])
+    if not (np.isfinite(whole).all() and np.isfinite(without).all()):
+        raise ValueError("the statistic is not defined without some subject (is a class then missing?)")
+    influence = count * whole.mean() - (count - 1) * without.mean(1)
+    parts = [influence] + ([whole] if len(whole) > 1 else [])
+    return _estimate(whole.mean(), *parts, subjects=count)
 
 
 def paired_difference(
@@ -202,7 +320,7 @@ def mcnemar(correct_a: Sequence, correct_b: Sequence) -> tuple[int, int, float]:
     """
     from scipy.stats import binomtest
 
-    a, b = (c.astype(bool) for c in _columns(correct_a, correct_b))
+    a, b = (c.astype(bool) for c in columns(correct_a, correct_b))
     only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
     p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     return only_a, only_b, float(p)
@@ -210,135 +328,10 @@ def mcnemar(correct_a: Sequence, correct_b: Sequence) -> tuple[int, int, float]:
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
     """Holm's step-down adjustment (Holm 1979, https://www.jstor.org/stable/4615733), in the order given."""
-    (p,) = _columns(np.asarray(p_values, float))
+    (p,) = columns(np.asarray(p_values, float))
     if ((p < 0) | (p > 1)).any():
         raise ValueError("p-values lie between 0 and 1")
     order = np.argsort(p)
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
     return adjusted
-
-
-def net_benefit(
-    y: Sequence, probability: Sequence, thresholds: Sequence[float], weights: np.ndarray | None = None
-) -> np.ndarray:
-    """Net benefit of treating those whose probability is at least the threshold t: TP/n − FP/n · t/(1 − t).
-
-    Vickers and Elkin 2006, doi:10.1177/0272989X06295361. To treat all is probability 1, to treat none 0.
-
-    Parameters
-    ----------
-    y, probability : (n,). thresholds : (T,) in [0, 1). weights : (B, n) bootstrap counts.
-
-    Returns
-    -------
-    (T,) net benefits, in true positives per patient; (B, T) when weights are given.
-    """
-    y, probability = _columns(y, probability)
-    t = np.asarray(thresholds, float)
-    if ((t < 0) | (t >= 1)).any():
-        raise ValueError("a threshold lies in [0, 1)")
-    w = np.ones((1, len(y))) if weights is None else np.asarray(weights, float)
-    treated = probability[:, None] >= t
-    gain = np.where((y == 1)[:, None], 1.0, -t / (1 - t)) * treated
-    benefit = w @ gain / w.sum(1, keepdims=True)
-    return benefit[0] if weights is None else benefit
-
-
-class Results:
-    """The numbers a notebook stands by, written to `<slug>.json`.
-
-    `save` writes to the folder NOTES_RESULTS (set when a run is published, which adds the provenance),
-    otherwise to the ignored `data/cache/results/`: trying things out leaves the published numbers alone,
-    and prints yours beside them.
-    """
-
-    def __init__(self, slug: str) -> None:
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", slug):
-            raise ValueError(f"a slug is lower case, digits, - and _; got {slug!r}")
-        self.slug = slug
-        self.metrics: dict[str, dict] = {}
-
-    def record(
-        self,
-        name: str,
-        value: float | Interval,
-        low: float | None = None,
-        high: float | None = None,
-        n: int | None = None,
-        seeds: int | Sequence[int] | None = None,
-        published: float | None = None,
-    ) -> None:
-        """Keep one metric; an `Interval` brings its own ends. Recording a name again replaces it.
-
-        Raises
-        ------
-        ValueError
-            The name is no snake_case, a number is not finite, only one end is given, or value lies outside.
-        """
-        if isinstance(value, Interval):
-            value, low, high = value
-        if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
-            raise ValueError(f"a metric's name is snake_case; got {name!r}")
-        if (low is None) != (high is None):
-            raise ValueError(f"{name}: give both ends of the interval or none")
-        numbers = {"value": value, "low": low, "high": high, "published": published}
-        for field, number in numbers.items():
-            if number is not None and not math.isfinite(number):
-                raise ValueError(f"{name}: {field} is {number}")
-        if value is None or (low is not None and not low <= value <= high):
-            raise ValueError(f"{name}: {value} is not inside [{low}, {high}]")
-        kept = {field: None if x is None else float(f"{x:.6g}") for field, x in numbers.items()}
-        seeds = seeds if seeds is None or isinstance(seeds, int) else [int(s) for s in seeds]
-        entry = {**kept, "n": None if n is None else int(n), "seeds": seeds}
-        self.metrics[name] = {field: entry[field] for field in FIELDS}
-
-    def table(self) -> "pandas.DataFrame":  # noqa: F821
-        """One row a metric: value, 95 % interval, n and the source document's figure, as text for reading."""
-        import pandas as pd
-
-        def shown(x: float | None) -> str:
-            return "" if x is None else f"{x:.2g}" if x and abs(x) < 1e-3 else f"{x:.4f}"
-
-        rows = {
-            name: {
-                "value": shown(m["value"]),
-                "95 % interval": "" if m["low"] is None else f"{shown(m['low'])} – {shown(m['high'])}",
-                "n": "" if m["n"] is None else str(m["n"]),
-                "published": shown(m["published"]),
-            }
-            for name, m in self.metrics.items()
-        }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
-
-    def save(self) -> Path:
-        """Write the file in one step (a reader finds the old one or the new one) and return its path."""
-        if not self.metrics:
-            raise ValueError("nothing was recorded")
-        folder = Path(os.environ.get("NOTES_RESULTS") or ROOT / "data" / "cache" / "results")
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{self.slug}.json"
-        content = {"slug": self.slug, "provenance": None, "metrics": self.metrics}
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        if not os.environ.get("NOTES_RESULTS"):
-            print("Your run, beside the one on the page:", self.compare().to_string(float_format="%.4g"), sep="\n")
-        return target
-
-    def compare(self) -> "pandas.DataFrame":  # noqa: F821
-        """This run beside the published `data/results/<slug>.json` (NaN where that has no such metric)."""
-        import pandas as pd
-
-        file = ROOT / "data" / "results" / f"{self.slug}.json"
-        kept = json.loads(file.read_text(encoding="utf-8"))["metrics"] if file.is_file() else {}
-        theirs = [kept[name]["value"] if name in kept else math.nan for name in self.metrics]
-        mine = [m["value"] for m in self.metrics.values()]
-        table = pd.DataFrame({"this run": mine, "on the page": theirs}, index=list(self.metrics))
-        return table.rename_axis("metric").assign(difference=lambda t: t["this run"] - t["on the page"])

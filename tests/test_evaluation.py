@@ -1,4 +1,3 @@
-import json
 import math
 
 import numpy as np
@@ -7,19 +6,18 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from lib.evaluation import (
-    FIELDS,
     Interval,
-    Results,
     bootstrap_interval,
     bootstrap_weighted,
     holm,
+    jackknife,
     mcnemar,
-    net_benefit,
+    mean_over,
     paired_difference,
     resample_counts,
-    weighted_auc,
     wilson_interval,
 )
+from lib.weighted_metrics import net_benefit, weighted_auc
 
 
 def weighted_mean(values):
@@ -37,6 +35,7 @@ def test_each_resample_draws_as_many_rows_as_there_are():
     assert (counts != resample_counts(40, 25, seed=4)).any()
 
 
+@pytest.mark.filterwarnings("ignore:a percentile bootstrap")
 def test_rows_of_a_group_are_drawn_together():
     groups = np.repeat(["a", "b", "c", "d"], [1, 2, 3, 4])
     counts = resample_counts(10, 50, groups=groups)
@@ -144,6 +143,143 @@ def test_an_interval_is_written_for_a_table():
     assert Interval(-0.01, -0.04, 0.02).text(2) == "−0.01 [−0.04, 0.02]"
 
 
+# --- few subjects -------------------------------------------------------------------------------------
+
+SKEWED = {
+    "normal": (lambda rng, n: rng.normal(size=n), 0.0),
+    "exponential": (lambda rng, n: rng.exponential(size=n), 1.0),
+    "AUROCs near one": (lambda rng, n: rng.beta(9, 1, size=n), 0.9),
+    "log-normal": (lambda rng, n: rng.lognormal(0, 0.5, size=n), math.exp(0.125)),
+}
+
+
+def coverage(draw, truth: float, interval, trials: int = 2000) -> float:
+    """The share of samples whose interval holds the truth."""
+    rng = np.random.default_rng(11)
+    found = (interval(draw(rng)) for _ in range(trials))
+    return float(np.mean([one.low <= truth <= one.high for one in found]))
+
+
+@pytest.mark.parametrize("n", [8, 16])
+@pytest.mark.parametrize("shape", SKEWED)
+def test_the_interval_over_few_subjects_covers_the_truth_as_often_as_it_says(shape, n):
+    draw, truth = SKEWED[shape]
+    assert coverage(lambda rng: draw(rng, n), truth, lambda x: mean_over(x).interval()) >= 0.93
+
+
+@pytest.mark.filterwarnings("ignore:a percentile bootstrap")
+def test_the_percentile_bootstrap_of_few_subjects_does_not_and_neither_does_plain_t_where_values_are_skewed():
+    def percentile(x):
+        return bootstrap_weighted(weighted_mean(x), len(x), n_bootstrap=300)
+
+    def plain_t(x):
+        low, high = stats.t.interval(0.95, len(x) - 1, x.mean(), stats.sem(x))
+        return Interval(x.mean(), low, high)
+
+    draw, truth = SKEWED["normal"]
+    assert coverage(lambda rng: draw(rng, 8), truth, percentile, 500) < 0.92
+    draw, truth = SKEWED["exponential"]
+    assert coverage(lambda rng: draw(rng, 8), truth, plain_t) < 0.92
+
+
+@pytest.mark.parametrize(("subjects", "runs", "spread"), [(8, 5, 1.0), (16, 5, 0.3), (30, 5, 0.2), (58, 3, 0.1)])
+def test_the_spread_of_repeated_trainings_counts_as_well(subjects, runs, spread):
+    def draw(rng):
+        return rng.normal(size=subjects) + spread * rng.normal(size=(runs, 1)) + rng.normal(size=(runs, subjects))
+
+    assert coverage(draw, 0.0, lambda x: mean_over(x).interval()) >= 0.93
+
+
+def test_the_pooled_auroc_of_eight_speakers_is_covered_and_its_percentile_bootstrap_is_not():
+    who, pairs = np.repeat(np.arange(8), 30), np.arange(240) % 2
+
+    def draw(rng):
+        gain, offset = rng.normal(1.5, 0.5, 8)[who], rng.normal(0, 0.5, 8)[who]
+        return offset + gain * pairs + rng.normal(size=240)
+
+    # The truth by numbers: P(positive > negative), over two speakers drawn apart and within one.
+    rng = np.random.default_rng(0)
+    pooled = np.concatenate([draw(rng).reshape(120, 2) for _ in range(400)])
+    truth = float(weighted_auc(np.tile([0, 1], len(pooled)), pooled.ravel())[0])
+
+    def few(score):
+        return jackknife(lambda w: weighted_auc(pairs, score, w), who).interval(bounds=(0, 1))
+
+    assert coverage(draw, truth, few, 1000) >= 0.93
+
+
+def test_for_symmetric_values_it_is_students_interval():
+    x = np.array([-3.0, -1, -0.5, 0.5, 1, 3])
+    low, high = stats.t.interval(0.95, 5, 0, stats.sem(x))
+    assert mean_over(x).interval() == pytest.approx((0, low, high))
+    assert mean_over(x + 2).p_value() == pytest.approx(stats.ttest_1samp(x + 2, 0).pvalue)
+
+
+def test_interval_and_p_value_belong_together():
+    one = mean_over(np.random.default_rng(3).exponential(size=9) - 0.4)
+    for level in (0.5, 0.9, 0.99):
+        for end in one.interval(level)[1:]:
+            assert one.p_value(end) == pytest.approx(1 - level)
+
+
+def test_the_jackknife_of_a_mean_is_the_mean_over_subjects_and_of_an_auroc_delongs_variance():
+    rng = np.random.default_rng(4)
+    x = rng.exponential(size=12)
+    assert jackknife(weighted_mean(x), np.arange(12)).interval() == pytest.approx(mean_over(x).interval())
+    y, score = np.repeat([0, 1], [15, 9]), rng.normal(size=24) + np.repeat([0, 1], [15, 9])
+    wins = (score[y == 1][:, None] > score[y == 0]).astype(float)
+    delong = wins.mean(1).var(ddof=1) / 9 + wins.mean(0).var(ddof=1) / 15
+    found = jackknife(lambda w: weighted_auc(y, score, w), np.arange(24))
+    assert found.value == pytest.approx(roc_auc_score(y, score))
+    assert found.standard_error**2 == pytest.approx(delong, rel=0.06)
+
+
+def test_rows_of_a_subject_are_left_out_together_and_runs_are_averaged():
+    rng = np.random.default_rng(5)
+    who, x = np.repeat(np.arange(6), 10), rng.normal(size=(60, 3)) + rng.normal(size=6).repeat(10)[:, None]
+    found = jackknife(lambda w: w @ x / w.sum(1, keepdims=True), who)
+    expected = mean_over(x.reshape(6, 10, 3).mean(1).T)
+    assert found.value == pytest.approx(expected.value)
+    assert found.interval() == pytest.approx(expected.interval())
+
+
+def test_one_strange_subject_does_not_blow_the_interval_up():
+    values = [-0.11, -0.08, -0.07, -0.06, -0.05, -0.05, -0.04, 0.22]
+    plain, found = stats.t.interval(0.95, 7, np.mean(values), stats.sem(values)), mean_over(values).interval()
+    assert found.high - found.low < 1.35 * (plain[1] - plain[0])
+    assert found.high > plain[1]
+
+
+def test_a_perfect_score_gets_wilsons_interval_and_other_equal_values_none():
+    perfect = mean_over(np.ones(16)).interval(bounds=(0, 1))
+    assert perfect == pytest.approx(wilson_interval(16, 16))
+    assert mean_over(np.zeros(16)).interval(bounds=(0, 1)) == pytest.approx(wilson_interval(0, 16))
+    with pytest.raises(ValueError, match="all 5 subjects have the same value"):
+        mean_over(np.full(5, 0.7)).interval(bounds=(0, 1))
+
+
+def test_an_interval_ends_where_the_statistic_does():
+    near = mean_over([1, 1, 1, 1, 1, 0.9, 0.8]).interval(bounds=(0, 1))
+    assert 0 < near.low < near.value < near.high <= 1
+
+
+@pytest.mark.parametrize("values", [[0.5], [], [[0.1], [0.2]], [1.0, math.nan, 2.0]])
+def test_values_of_too_few_subjects_or_missing_ones_are_refused(values):
+    with pytest.raises(ValueError, match=r"two subjects|missing values"):
+        mean_over(values)
+
+
+def test_a_statistic_that_needs_every_subject_is_refused():
+    y, score = np.array([1, 0, 0, 0]), np.arange(4.0)
+    with pytest.raises(ValueError, match="not defined without some subject"):
+        jackknife(lambda w: weighted_auc(y, score, w), np.arange(4))
+
+
+def test_few_subjects_in_a_bootstrap_are_warned_of():
+    with pytest.warns(UserWarning, match="8 subjects is too narrow"):
+        resample_counts(80, 10, groups=np.arange(80) % 8)
+
+
 # --- known values -------------------------------------------------------------------------------------
 
 
@@ -199,102 +335,3 @@ def test_net_benefit_of_counts_is_that_of_the_resampled_rows():
     assert net_benefit(y, p, thresholds, counts) == pytest.approx(np.array(expected))
     with pytest.raises(ValueError, match="threshold"):
         net_benefit(y, p, [1.0])
-
-
-# --- the record ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("NOTES_RESULTS", str(tmp_path))
-    return tmp_path
-
-
-def test_a_saved_file_has_all_fields_and_null_for_the_absent_ones(folder):
-    results = Results("heart_disease")
-    results.record("auc", Interval(0.9, 0.88, 0.92), n=918, seeds=range(3), published=0.89)
-    results.record("brier", np.float64(1 / 3))
-    path = results.save()
-    assert path == folder / "heart_disease.json"
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    assert set(stored) == {"slug", "provenance", "metrics"}
-    assert stored["slug"] == "heart_disease"
-    assert stored["metrics"]["auc"] == {
-        "value": 0.9, "low": 0.88, "high": 0.92, "n": 918, "seeds": [0, 1, 2], "published": 0.89,
-    }  # fmt: skip
-    assert list(stored["metrics"]["brier"]) == list(FIELDS)
-    assert stored["metrics"]["brier"] == {**dict.fromkeys(FIELDS), "value": 0.333333}
-
-
-def test_a_failed_save_leaves_the_old_file_whole_and_no_scraps(folder, monkeypatch):
-    results = Results("unit")
-    results.record("a", 1)
-    old = results.save().read_text(encoding="utf-8")
-    results.record("a", 2)
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        results.save()
-    assert [p.name for p in folder.iterdir()] == ["unit.json"]
-    assert (folder / "unit.json").read_text(encoding="utf-8") == old
-
-
-def test_without_a_publishing_run_results_go_to_the_cache_and_are_compared(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("NOTES_RESULTS", raising=False)
-    monkeypatch.setattr("lib.evaluation.ROOT", tmp_path)
-    results = Results("unit")
-    results.record("a", 1)
-    assert results.save() == tmp_path / "data" / "cache" / "results" / "unit.json"
-    assert results.compare()["on the page"].isna().all()
-    assert "on the page" in capsys.readouterr().out
-
-
-def test_a_run_is_compared_with_the_published_one(tmp_path, monkeypatch):
-    monkeypatch.setattr("lib.evaluation.ROOT", tmp_path)
-    monkeypatch.setenv("NOTES_RESULTS", str(tmp_path / "data" / "results"))
-    results = Results("unit")
-    results.record("a", 1)
-    results.save()
-    results.record("a", 1.5)
-    results.record("b", 2)
-    table = results.compare()
-    assert table.loc["a", "difference"] == 0.5
-    assert math.isnan(table.loc["b", "on the page"])
-
-
-@pytest.mark.parametrize("name", ["AUC", "auc-cv", "auc cv", "_auc", "auc_", "2nd", ""])
-def test_a_name_that_is_no_snake_case_is_refused(name):
-    with pytest.raises(ValueError, match="snake_case"):
-        Results("unit").record(name, 1)
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "high", "message"),
-    [
-        (math.nan, None, None, "value is nan"),
-        (math.inf, None, None, "value is inf"),
-        (0.5, 0.6, 0.7, "not inside"),
-        (0.5, 0.6, 0.4, "not inside"),
-        (0.5, 0.4, None, "both ends"),
-        (0.5, math.nan, 0.7, "low is nan"),
-        (None, None, None, "not inside"),
-    ],
-)
-def test_a_number_that_makes_no_sense_is_refused(value, low, high, message):
-    with pytest.raises(ValueError, match=message):
-        Results("unit").record("a", value, low, high)
-
-
-def test_a_slug_that_is_no_file_name_is_refused_and_an_empty_record_is_not_saved(folder):
-    with pytest.raises(ValueError, match="slug"):
-        Results("../heart")
-    with pytest.raises(ValueError, match="nothing was recorded"):
-        Results("unit").save()
-
-
-def test_small_numbers_keep_their_digits():
-    results = Results("unit")
-    results.record("p", 6.13e-18)
-    results.record("auc", 0.9, 0.8, 1)
-    assert results.metrics["p"]["value"] == 6.13e-18
-    assert results.table().loc["p", "value"] == "6.1e-18"
-    assert results.table().loc["auc", "95 % interval"] == "0.8000 – 1.0000"

@@ -22,10 +22,14 @@ RESULTS = ROOT / "data" / "results" / "motor_control.json"
 
 
 @pytest.fixture(scope="module")
-def recorded():
+def metrics():
     if not RESULTS.is_file():
         pytest.skip("the page has not been run yet: python -m lib run projects/motor_control.ipynb")
-    metrics = json.loads(RESULTS.read_text(encoding="utf-8"))["metrics"]
+    return json.loads(RESULTS.read_text(encoding="utf-8"))["metrics"]
+
+
+@pytest.fixture(scope="module")
+def recorded(metrics):
     return {name: entry["value"] for name, entry in metrics.items()}
 
 
@@ -109,6 +113,46 @@ def test_the_kalman_filters_error_is_found_again(recorded):
         found = follow(kalman, rate, felt_angle(angle, push, felt_error))
         errors.append(np.degrees(np.sqrt(np.mean((found - angle)[n // 6 :] ** 2))))
     assert recorded["angle_error_kalman"] == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+def test_what_the_page_says_of_even_turning_is_so(recorded):
+    slow, fast = (
+        {way: recorded[f"{way}_speed_ripple_{at}"] for way in ("open_loop", "foc", "foc_60_hz")}
+        for at in ("slowest", "1")
+    )
+    assert slow["foc_60_hz"] < slow["open_loop"] < slow["foc"]
+    assert fast["open_loop"] == pytest.approx(fast["foc"], rel=0.1), "as even as the loop of 20 Hz"
+    assert fast["foc_60_hz"] > 1.3 * fast["open_loop"]
+    teeth = GIMBAL.cogging / GIMBAL.inertia / (TURN * GIMBAL.cogging_periods) / math.sqrt(2)  # rad/s, inertia alone
+    assert recorded["free_speed_ripple_1"] == pytest.approx(teeth / TURN, rel=1e-4)
+    assert recorded["free_speed_ripple_1"] < min(fast.values()), "neither way improves on it"
+    assert recorded["foc_60_hz_with_teeth_1"] > recorded["open_loop_with_teeth_1"], "effort that is lost"
+
+
+def test_a_loop_whose_stiffness_is_a_quarter_of_the_springs_is_what_20_hz_make(recorded):
+    torque = 1e-3 * recorded["pull_out_theory"]
+    spring = GIMBAL.pole_pairs * GIMBAL.torque_constant * 3.0 / GIMBAL.resistance
+    spring *= math.sqrt(1 - (20e-3 / torque) ** 2)
+    assert recorded["spring_over_memory"] == pytest.approx(spring / (GIMBAL.inertia * (20 * TURN) ** 2 / 4), rel=1e-4)
+
+
+def test_the_kalman_filter_gains_by_the_bias_it_learns_but_not_only(metrics):
+    assert metrics["angle_gap"]["low"] > 0
+    assert metrics["one_state_over_kalman"]["low"] > 0, "without that state it is worse"
+    assert metrics["one_state_over_complementary"]["low"] > 0, "and a little worse than the complementary filter"
+    assert metrics["angle_gap_unbiased"]["low"] > 0, "and better still where there is no bias"
+
+
+def test_a_loop_of_twice_the_bandwidth_helps_against_blows_and_hardly_against_rocking(metrics):
+    assert metrics["platform_gap_twice"]["high"] < 0.02 * metrics["platform_rms_kalman"]["value"]
+    assert metrics["blow_peak_twice"]["value"] < metrics["blow_peak"]["value"] / 2
+
+
+def test_only_what_chance_plays_a_part_in_has_an_interval(metrics):
+    for name, entry in metrics.items():
+        assert (entry["kind"] == "sampled") == (entry["low"] is not None), name
+        if entry["kind"] == "sampled":
+            assert entry["n"] == len(entry["seeds"]) == 20, name
 
 
 def test_the_animation_needs_no_script_and_says_what_it_shows(figures):

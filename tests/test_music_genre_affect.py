@@ -170,6 +170,108 @@ def test_the_recorded_reliability_is_what_a_data_frame_says(unit):
         assert METRICS[f"ceiling_{name}"]["value"] == pytest.approx(np.mean(found) ** 0.5, abs=0.02)
 
 
+def holds_zero(name):
+    return METRICS[name]["low"] <= 0 <= METRICS[name]["high"]
+
+
+def vitality_of_fold_0(unit, task, seed):
+    (run,) = runs_of(part="affect", network="cnn", task=task, seed=seed, fold=0)
+    rows = unit["folds"](seed) == 0
+    made = np.reshape(run["result"]["said"], (rows.sum(), -1))[:, unit["TASKS"][task].index("vitality")]
+    return spearmanr(made, unit["table"]()["vitality"].to_numpy()[rows])[0]
+
+
+@pytest.mark.real_data
+def test_the_model_answer_on_two_seeds_is_what_the_stored_runs_say(unit):
+    found = {(t, s): vitality_of_fold_0(unit, t, s) for t in ("vitality", "three") for s in (0, 1)}
+    for (task, seed), value in found.items():
+        assert METRICS[f"heard_anew_{task}_seed_{seed}"]["value"] == pytest.approx(value, abs=1e-5)
+    gains = [found["three", seed] - found["vitality", seed] for seed in (0, 1)]
+    for seed, gain in enumerate(gains):
+        assert METRICS[f"heard_anew_gap_seed_{seed}"]["value"] == pytest.approx(gain, abs=1e-5)
+    assert gains[0] < -0.03, "with one seed the three heads are behind"
+    assert abs(gains[1]) < 0.01, "with the other there is no difference"
+    assert abs(found["three", 0] - found["three", 1]) > abs(gains[0]), "three heads: the seeds differ by more"
+    assert abs(found["vitality", 0] - found["vitality", 1]) < abs(gains[0]), "one head: by less"
+
+
+def test_what_has_one_seed_is_recorded_with_one():
+    for name in ("accuracy_mel", "accuracy_fused_as_in_the_exercise", "affect_lstm"):
+        assert METRICS[name]["seeds"] == [0]
+
+
+def test_what_the_differences_say_is_what_their_intervals_hold():
+    for name in (
+        "gap_fused_over_beat_mel",
+        "gap_exercise_s_training_over_ours",
+        "gap_statistics_over_efficientnet",
+        "gap_both_over_statistics",
+        "gap_ensemble_over_both",
+        "gain_no_masks",
+        "gain_masks_and_mix_up",
+        "gain_masks_five_seeds_together",
+        "affect_gap_multitask_nine_over_single",
+        "affect_gap_statistics_over_fine_tuned",
+        "affect_gap_efficientnet_over_fine_tuned",
+        "affect_gap_ensemble_over_both",
+        "alike_gap_efficientnet_frozen",
+    ):
+        assert holds_zero(name), name
+    for name in (
+        "gap_beat_mel_over_beat_chroma",
+        "gap_cnn_over_lstm_fused",
+        "gap_statistics_over_cnn",
+        "affect_gap_both_over_fine_tuned",
+    ):
+        assert METRICS[name]["low"] > 0, name
+    for name in ("transfer_fine_tuned_over_single", "transfer_frozen_over_single", "multitask_three_over_single"):
+        assert not holds_zero(f"affect_gap_{name}")
+        assert METRICS[f"affect_p_{name}"]["value"] > 0.05, "not significant once corrected, as the page says"
+    assert 0.04 < METRICS["affect_p_cnn_over_lstm"]["value"] < 0.05, "barely"
+    for name in ("both_over_fine_tuned", "multitask_three_over_fine_tuned"):
+        assert METRICS[f"affect_p_{name}"]["value"] < 0.05
+    for name in ("alike_gap_statistics", "affect_gap_multitask_three_over_fine_tuned"):
+        assert METRICS[name]["high"] < 0, name
+
+
+def test_the_best_of_the_page_is_the_best_of_all_that_was_tried():
+    genre = {k: m["value"] for k, m in METRICS.items() if k.startswith("accuracy_")}
+    affect = {k: m["value"] for k, m in METRICS.items() if k.startswith("affect_") and f"{k}_vitality" in METRICS}
+    assert (len(genre), len(affect)) == (11, 10)
+    assert max(genre, key=genre.get) == "accuracy_statistics_and_efficientnet"
+    assert max(affect, key=affect.get) == "affect_statistics_and_efficientnet"
+
+
+@pytest.mark.real_data
+def test_the_spread_of_single_runs_is_that_of_the_stored_predictions(unit):
+    truth, transferred = unit["table"](), runs_of(part="cnn", transfer=10)
+    single = {t: said(unit, runs_of(part="affect", network="cnn", task=t)) for t in FACTORS}
+    tuned = {t: said(unit, transferred, lambda r, t=t: [[v] for v in r["fine-tuned"][t]]) for t in FACTORS}
+
+    def scores(made):
+        return np.array(
+            [
+                np.mean([spearmanr(made[t][seed][here, 0], truth[t].to_numpy()[here])[0] for t in FACTORS])
+                for seed in range(5)
+                for here in (unit["folds"](seed) == fold for fold in range(5))
+            ]
+        )
+
+    alone, ahead = scores(single), scores(tuned) - scores(single)
+    assert METRICS["affect_single_run_spread"]["value"] == pytest.approx(alone.std(ddof=1), abs=1e-5)
+    name = "affect_single_run_spread_fine_tuned_over_single"
+    assert METRICS[name]["value"] == pytest.approx(ahead.std(ddof=1), abs=1e-5)
+    assert METRICS["affect_single_runs_fine_tuned_ahead"]["value"] == pytest.approx((ahead > 0).mean(), abs=1e-5)
+
+
+@pytest.mark.real_data
+def test_nearly_all_listeners_ticked_one_to_three_emotions(unit):
+    from lib.data import load_emotify_answers
+    from lib.data.emotify import EMOTIONS
+
+    assert load_emotify_answers("real")[list(EMOTIONS)].sum(axis=1).between(1, 3).mean() > 0.95
+
+
 def test_the_points_add_up_and_the_student_has_a_version():
     assert sum(points(read_notebook(NOTEBOOK)).values()) == 40
     assert student_file(NOTEBOOK).is_file()

@@ -10,7 +10,8 @@ from bs4 import BeautifulSoup
 from scipy.integrate import trapezoid
 
 from lib import plots
-from lib.evaluation import resample_counts, weighted_auc
+from lib.evaluation import resample_counts
+from lib.weighted_metrics import weighted_auc
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from sweep_unit import defined, defined_on_real_data, with_settings
 
 from lib.data.near_copies import families, positions
 from lib.data.splits import check_disjoint
-from lib.evaluation import bootstrap_weighted
+from lib.evaluation import bootstrap_weighted, jackknife
 from lib.publish.project import RESULTS, ROOT, read_notebook
 from lib.publish.sweep import read_runs, settings, sweep_file
 
@@ -342,8 +342,10 @@ def test_an_interval_is_over_photographs_and_not_over_pictures(unit, recorded, m
     def share(weight):
         return (weight * ok).sum(-1) / weight.sum(-1)
 
-    found = bootstrap_weighted(share, len(ok), groups=photograph)
-    assert (recorded[metric]["low"], recorded[metric]["high"]) == pytest.approx((found.low, found.high), abs=1e-4)
+    _, *ends = jackknife(share, photograph).interval(bounds=(0, 1))
+    assert [recorded[metric][end] for end in ("low", "high")] == pytest.approx(ends, abs=1e-4)
+    _, *drawn = bootstrap_weighted(share, len(ok), groups=photograph)
+    assert ends == pytest.approx(drawn, abs=0.02), "drawing photographs anew says nearly the same"
     by_picture = bootstrap_weighted(share, len(ok))
     assert recorded[metric]["high"] - recorded[metric]["low"] > 2 * (by_picture.high - by_picture.low)
 
@@ -373,13 +375,18 @@ def test_the_recorded_number_of_photographs_and_of_copies_in_training_are_those_
 
 @pytest.mark.real_data
 def test_a_difference_is_that_of_the_two_recorded_accuracies(unit, recorded):
-    seed_0 = accuracy(unit, runs_of(**GROUPED, variant="as built", seed=0))
+    as_built = accuracy(unit, runs_of(**GROUPED, variant="as built"))
+    assert recorded["accuracy_18_epochs"]["seeds"] == 5
     for variant in ("no_skip", "no_batch_norm", "no_augmentation"):
-        gap = recorded[f"accuracy_{variant}"]["value"] - seed_0
+        gap = recorded[f"accuracy_{variant}"]["value"] - as_built
         assert recorded[f"gap_{variant}"]["value"] == pytest.approx(gap, abs=2e-5)
-    for suffix, variant in (("", "as built"), ("_no_augmentation", "no augmentation")):
-        long, short = (accuracy(unit, runs_of(**p | {"variant": variant, "seed": 0})) for p in (LONG, GROUPED))
-        assert recorded[f"gap_longer{suffix}"]["value"] == pytest.approx(long - short, abs=2e-5)
+    for suffix, variant, seeds in (("", "as built", range(3)), ("_no_augmentation", "no augmentation", [0])):
+        pairs = [[p | {"variant": variant, "seed": seed} for p in (LONG, GROUPED)] for seed in seeds]
+        more = [accuracy(unit, runs_of(**long)) - accuracy(unit, runs_of(**short)) for long, short in pairs]
+        assert recorded[f"gap_longer{suffix}"]["value"] == pytest.approx(np.mean(more), abs=2e-5)
+        assert recorded[f"gap_longer{suffix}"]["seeds"] == len(seeds)
+    longer = [recorded[f"gap_longer{suffix}"]["value"] for suffix in ("", "_no_augmentation")]
+    assert recorded["gap_augmentation_40_over_18"]["value"] == pytest.approx(longer[0] - longer[1], abs=4e-5)
     for name, other in (("forest", "accuracy_baseline_grouped"), ("pretrained", "accuracy_pretrained")):
         gap = recorded["accuracy_grouped"]["value"] - recorded[other]["value"]
         assert recorded[f"gap_network_over_{name}"]["value"] == pytest.approx(gap, abs=2e-5)
@@ -388,3 +395,52 @@ def test_a_difference_is_that_of_the_two_recorded_accuracies(unit, recorded):
 def test_a_random_split_flatters_the_forest_and_the_network(recorded):
     for name in ("accuracy_baseline", "accuracy"):
         assert recorded[f"{name}_grouped"]["high"] < recorded[f"{name}_random_split"]["value"]
+
+
+@pytest.mark.real_data
+def test_an_accuracy_without_a_mistake_has_the_interval_of_as_many_photographs(unit, recorded):
+    photographs, entry = len(set(unit["family"]().tolist())), recorded["accuracy_baseline_random_split"]
+    assert entry["value"] == entry["high"] == 1
+    assert entry["low"] == pytest.approx(photographs / (photographs + 1.96**2), abs=1e-4), "Wilson's, for all of them"
+
+
+def secured(entry):
+    return entry["low"] > 0 or entry["high"] < 0
+
+
+def test_what_the_text_calls_secured_is_and_what_it_calls_open_is_open(recorded):
+    ahead = ("network_over_forest", "network_over_pretrained", "one_position_over_pretrained", "with_forest", "longer")
+    for name in (*ahead, "random_split_forest_over_network", "no_skip", "no_batch_norm"):
+        assert secured(recorded[f"gap_{name}"]), name
+    still_open = ("settled", "positions", "pretrained_over_forest", "no_augmentation", "longer_no_augmentation")
+    augmentation = ("augmentation_18", "augmentation_40", "augmentation_40_over_18")
+    for name in (*still_open, *augmentation):
+        assert not secured(recorded[f"gap_{name}"]), name
+    assert recorded["gap_middle_over_warmest"]["high"] < 0, "the middle counts more than where the map is warmest"
+    assert recorded["gap_unsqueezed"]["high"] < 0
+    assert not secured(recorded["uci_gap"])
+    assert recorded["uci_foreign_accuracy"]["low"] > 0.5, "chance"
+
+
+def test_before_training_the_skips_and_the_channels_stand_in_the_order_that_the_text_gives(recorded):
+    none, projection, identity = (
+        recorded[f"gradient_first_over_last_{skip}_norm"] for skip in ("none", "projection", "identity")
+    )
+    assert none["low"] > projection["high"] > projection["low"] > identity["high"] > identity["low"] > 1
+    assert recorded["spread_64_channels"]["low"] > recorded["spread_16_channels"]["high"]
+    assert recorded["gradient_times_no_norm"]["low"] > 1000
+
+
+@pytest.mark.real_data
+def test_seeds_of_the_network_as_built_differ_by_up_to_two_hundredths_as_the_text_says(unit, recorded):
+    by_seed = [accuracy(unit, runs_of(**GROUPED, variant="as built", seed=seed)) for seed in range(5)]
+    assert np.ptp(by_seed) == pytest.approx(0.02, abs=0.005)
+    assert -recorded["gap_no_skip"]["value"] > np.ptp(by_seed)
+
+
+@pytest.mark.real_data
+def test_the_text_names_the_size_at_which_the_pictures_were_had(unit):
+    text = "".join(c["source"] for c in read_notebook(NOTEBOOK)["cells"] if c["cell_type"] == "markdown")
+    assert unit["pictures"]().images.shape[1:3] == (96, 96)
+    assert "had the pictures at 96 pixels" in text
+    assert "shrunk for this page to 96 by 96 pixels" in text

@@ -17,6 +17,8 @@ MAY_IMPORT = {
     "spark": (),
     "training": (),
     "evaluation": (),
+    "weighted_metrics": ("lib.evaluation",),
+    "results": ("lib.evaluation",),
     "plots": (),
     "checks": ("lib.publish.project",),
     "publish": ("lib.data",),

@@ -15,6 +15,7 @@ from lib.publish.front_matter import front_matter
 from lib.publish.project import RESULTS, ROOT, has_tag, notebooks, pages, read_notebook, slug
 from lib.publish.stamp import problems
 from lib.publish.sweep import sweep_problems
+from lib.results import FIELDS, KINDS
 
 NOTEBOOKS = notebooks()
 PAGES = pages()
@@ -293,7 +294,11 @@ def test_a_results_file_has_the_agreed_shape(path):
     assert not [n for n in recorded["provenance"]["data"] if n.endswith(":synthetic")]
     for name, entry in recorded["metrics"].items():
         assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
-        assert set(entry) == {"value", "low", "high", "n", "seeds", "published"}
+        assert tuple(entry) == FIELDS
+        assert entry["kind"] in KINDS, name
+        if entry["kind"] == "sampled":
+            assert entry["low"] is not None, f"{name}: a sampled figure has an interval"
+            assert entry["low"] < entry["high"], f"{name}: an interval of width zero promises too much"
         if entry["low"] is not None:
             assert entry["low"] <= entry["value"] <= entry["high"], name
 

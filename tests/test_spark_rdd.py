@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from lib.spark.java import leashed
 from lib.spark.session import environment
 
 NOTEBOOK = ROOT / "blog" / "spark_rdd.ipynb"
+RESULTS = ROOT / "data" / "results" / "spark_rdd.json"
 PATIENCE = 60  # seconds for a process to notice that nobody needs it; far more than it takes
 CLASSES = {"n_samples": 10_000, "n_features": 2, "n_informative": 2, "n_redundant": 0, "n_clusters_per_class": 1}
 
@@ -56,6 +58,60 @@ def published_losses() -> list[float]:
     cells = (c["source"] for c in read_notebook(NOTEBOOK)["cells"] if c["cell_type"] == "code")
     (numbers,) = (found[1] for c in cells if (found := re.search(r"^published = np.array\(\s*\[(.*?)\]", c, re.S)))
     return [float(n) for n in numbers.split(",") if n.strip()]
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict[str, dict]:
+    """What the stored run of the post recorded."""
+    return json.loads(RESULTS.read_text(encoding="utf-8"))["metrics"]
+
+
+def by_size(metrics: dict[str, dict], name: str) -> dict[int, dict]:
+    """A metric that was recorded for several numbers of points, smallest first."""
+    found = {int(m[1]): entry for key, entry in metrics.items() if (m := re.fullmatch(rf"{name}_(\d+)", key))}
+    return dict(sorted(found.items()))
+
+
+@pytest.mark.parametrize(("other", "open_at"), [("numpy", []), ("sklearn", [10_000])])
+def test_k_means_as_one_writes_it_for_spark_was_slower_except_where_the_post_leaves_it_open(metrics, other, open_at):
+    ratios = by_size(metrics, f"scala_over_{other}")
+    assert max(ratios) == 10_000_000
+    assert all(ratio["value"] > 1 for ratio in ratios.values())
+    assert [n for n, ratio in ratios.items() if ratio["low"] <= 1] == open_at
+
+
+@pytest.mark.parametrize("other", ["numpy", "sklearn"])
+def test_arrays_overtake_between_the_sizes_that_the_post_names(metrics, other):
+    found, ratios = metrics[f"crossing_arrays_{other}"], by_size(metrics, f"arrays_over_{other}")
+    assert found["low"] == max(n for n, ratio in ratios.items() if ratio["low"] > 1)
+    assert found["high"] == min(n for n, ratio in ratios.items() if ratio["high"] < 1)
+    assert ratios[10_000_000]["high"] < 1
+
+
+def test_python_is_slower_than_scala_at_every_size(metrics):
+    assert all(ratio["low"] > 1 for ratio in by_size(metrics, "pyspark_over_scala").values())
+
+
+def test_a_few_points_cost_spark_nearly_as_much_as_ten_times_as_many_and_much_more_than_numpy(metrics):
+    for way in ("scala", "arrays"):
+        few, more = (by_size(metrics, f"ms_{way}")[n]["value"] for n in (10_000, 100_000))
+        assert few > more / 2, "most of the time is there before the first point"
+        assert by_size(metrics, f"{way}_over_numpy")[10_000]["low"] > 10
+
+
+def test_starts_are_better_in_the_order_that_the_post_tells(metrics):
+    names = ("random", "plusplus", "greedy_plusplus")
+    shares = [metrics[f"{name}_success"] for name in names]
+    assert all(a["high"] < b["low"] for a, b in itertools.pairwise(shares))
+    settled, random = metrics["random_success_settled"], metrics["random_success"]
+    assert settled["value"] - random["value"] < 0.02, "more iterations hardly help"
+    assert metrics["random_success_in_spark"]["low"] < random["value"] < metrics["random_success_in_spark"]["high"]
+
+
+def test_leaving_out_cache_costs_time_where_lines_are_parsed_again_and_nothing_certain_where_not(metrics):
+    assert metrics["time_without_cache"]["low"] > 1
+    forgotten = metrics["time_forgotten_cache"]
+    assert forgotten["low"] < 1 < forgotten["high"]
 
 
 @pytest.fixture(scope="module")

@@ -144,6 +144,183 @@ def test_a_fall_is_the_clean_score_less_the_mean_over_five_strengths(unit):
         assert METRICS[f"fall_{kind}"]["value"] == pytest.approx(fall, abs=1e-5)
 
 
+CHOSEN = "white_noise@10 + reverberation@0.8 + clipping@10"
+PLAIN = {"channel": 1.0}
+
+
+def of_each_seed(unit, runs, condition=None):
+    seeds = sorted({r["setting"]["seed"] for r in runs})
+    return [accuracy(unit, [r for r in runs if r["setting"]["seed"] == seed], condition) for seed in seeds]
+
+
+@pytest.mark.real_data
+def test_the_gain_of_the_recipe_is_that_of_its_two_steps(unit):
+    scores = [accuracy(unit, trainings(**recipe), CHOSEN) for recipe in ({}, PLAIN, HARDENED)]
+    recorded = [METRICS[f"pair_{step}_spoiled"]["value"] for step in ("band_means_off", "then_corruptions_60_epochs")]
+    assert recorded == pytest.approx(np.diff(scores), abs=1e-5)
+    assert METRICS["gain_spoiled"]["value"] == pytest.approx(sum(recorded), abs=1e-5)
+    assert all(METRICS[f"pair_{s}_spoiled"]["low"] > 0 for s in ("band_means_off", "then_corruptions_60_epochs"))
+
+
+def test_the_second_step_of_the_recipe_changes_the_epochs_too_as_the_page_says():
+    def epochs(**recipe):
+        return {r["setting"]["epochs"] for r in trainings(**recipe)}
+
+    assert epochs() == epochs(**PLAIN) == {30}
+    assert epochs(**HARDENED) == epochs(**PLAIN, masks=True) == epochs(**PLAIN, mix_up=True) == {60}
+
+
+@pytest.mark.real_data
+def test_one_of_the_five_networks_is_just_under_the_limit_of_the_task(unit):
+    scores = of_each_seed(unit, trainings(), CHOSEN)
+    assert len(scores) == 5
+    assert [round(s, 2) for s in scores if s < 0.7] == [0.69]
+
+
+@pytest.mark.real_data
+def test_five_trainings_lie_far_apart_under_filters_and_pink_noise(unit):
+    for condition in ("pink_noise@5", "low_pass@2000", "high_pass@400", "telephone@3400", CHOSEN):
+        assert np.ptp(of_each_seed(unit, trainings(), condition)) > 0.1
+
+
+@pytest.mark.real_data
+def test_eight_recordings_carry_most_errors_and_two_men_are_wrong_with_every_seed(unit):
+    male = unit["is_male"](unit["speech"]().table) == 1
+    wrong = np.zeros(len(male))
+    for run in trainings():
+        rows = unit["parts"](run["setting"]["fold"], run["setting"]["seed"])["test"]
+        wrong[rows] += (np.array(run["result"]["test_clean"]) > 0) != male[rows]
+    assert np.sort(wrong)[-8:].sum() > 0.7 * wrong.sum()
+    assert (wrong == 5).sum() == 2
+    assert male[wrong == 5].all()
+    from lib.audio.signals import as_float
+    from lib.audio.statistics import VOICED, pitch
+
+    for row in np.flatnonzero(wrong == 5):
+        hertz, strength = pitch(as_float(unit["speech"]().signals[row]))
+        assert np.median(hertz[strength > VOICED]) > 200
+
+
+def foreign_errors(unit, part="final"):
+    """(n,) bool and the mean scores of the networks with corruptions."""
+    runs = [r for r in RUNS if r["setting"]["part"] == part]
+    assert len(runs) == 25
+    scores = np.mean([r["result"]["foreign"] for r in runs], 0)
+    return (scores > 0) != (unit["is_male"](unit["foreign"]().table) == 1), scores
+
+
+@pytest.mark.real_data
+def test_abroad_the_ensemble_calls_women_male_and_one_of_them_eight_times(unit):
+    table = unit["foreign"]().table
+    wrong, scores = foreign_errors(unit)
+    assert set(table["sex"][wrong]) == {"F"}
+    counts = table["speaker"][wrong].value_counts()
+    assert counts.iloc[0] == 8
+    assert counts.iloc[1] < 4
+    male = unit["is_male"](table) == 1
+    assert METRICS["foreign_women_right"]["value"] == pytest.approx(1 - wrong[~male].mean(), abs=1e-5)
+    best = max((np.mean(scores[male] > edge) + np.mean(scores[~male] <= edge)) / 2 for edge in scores)
+    assert METRICS["foreign_best_threshold"]["value"] == pytest.approx(best, abs=1e-5)
+    means = table.assign(score=scores, male=male).groupby("speaker")[["score", "male"]].mean()
+    assert ((means["score"] > 0) == (means["male"] == 1)).all()
+
+
+@pytest.mark.real_data
+def test_the_woman_missed_most_has_a_higher_pitch_than_every_man(unit):
+    from lib.audio.signals import as_float
+    from lib.audio.statistics import VOICED, pitch
+
+    table = unit["foreign"]().table
+    missed = table["speaker"][foreign_errors(unit)[0]].value_counts().index[0]
+    f0 = {}
+    for row, (speaker, sex) in enumerate(zip(table["speaker"], table["sex"], strict=True)):
+        if sex == "M" or speaker == missed:
+            hertz, strength = pitch(as_float(unit["foreign"]().signals[row]))
+            f0.setdefault(speaker, []).append(np.median(hertz[strength > VOICED]))
+    hers = f0.pop(missed)
+    assert METRICS["foreign_most_missed_f0"]["value"] == pytest.approx(np.mean(hers), abs=1e-2)
+    assert max(np.median(his) for his in f0.values()) < np.median(hers) - 50
+
+
+@pytest.mark.real_data
+def test_the_best_ensemble_is_wrong_five_times_and_the_others_seven(unit):
+    male = unit["is_male"](unit["speech"]().table) == 1
+    final = [r for r in RUNS if r["setting"]["part"] == "final"]
+    wrong = []
+    for runs in (trainings(), trainings(**HARDENED), final):
+        total = np.zeros(len(male))
+        for run in runs:
+            rows = unit["parts"](run["setting"]["fold"], run["setting"]["seed"])["test"]
+            total[rows] += run["result"]["test_clean"]
+        wrong.append(int(((total > 0) != male).sum()))
+    assert wrong == [7, 5, 7]
+
+
+def clear(name):
+    """-1 or 1 when the interval lies below or above zero, else 0."""
+    return (METRICS[name]["low"] > 0) - (METRICS[name]["high"] < 0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "side"),
+    [
+        ("difference_statistics", 0),
+        ("difference_conv1d_every_band_s_mean_off", 0),
+        ("difference_conv1d_only_the_level_off", 0),
+        ("difference_conv1d_without_dropout", 0),
+        ("difference_conv1d_without_batch_norm", 0),
+        ("difference_conv1d_without_both", 0),
+        ("difference_conv1d_power_in_place_of_db", -1),
+        ("difference_conv2d", -1),
+        ("foreign_difference_conv1d_f0", -1),
+        ("leak_251_speakers_difference", 1),
+        ("leak_16_foreign_speakers_difference", 0),
+        ("gain_clean", 0),
+        ("pair_band_means_off_unseen", 1),
+        ("pair_band_means_off_voice", 1),
+        ("pair_then_corruptions_60_epochs_unseen", 1),
+        ("pair_then_corruptions_60_epochs_voice", 0),
+        ("pair_or_masks_60_epochs_unseen", 1),
+        ("pair_or_masks_60_epochs_spoiled", 0),
+        ("pair_or_mix_up_60_epochs_unseen", 0),
+        ("pair_or_mix_up_60_epochs_spoiled", 0),
+        ("pair_all_three_less_corruptions_clean", -1),
+        ("pair_all_three_less_corruptions_foreign", 0),
+        ("difference_residual", 0),
+        ("gain_spoiled", 1),
+        ("pair_conv2d_less_conv1d_voice", 1),
+        ("pair_conv2d_less_conv1d_clean", -1),
+        ("pair_conv2d_less_conv1d_unseen", -1),
+        ("pair_all_speakers_less_fewer_clean", 0),
+        ("pair_all_speakers_less_fewer_spoiled", 0),
+    ],
+)
+def test_a_difference_is_clear_of_zero_where_the_page_says_so_and_only_there(metric, side):
+    assert clear(metric) == side
+
+
+def test_of_the_twelve_comparisons_those_called_worse_hold_after_holm():
+    p = {name: METRICS[f"p_{name}"]["value"] for name in ("conv2d", "residual", "conv1d_power_in_place_of_db")}
+    assert p["conv2d"] < 0.05
+    assert p["conv1d_power_in_place_of_db"] < 0.05
+    assert p["residual"] > 0.05
+    assert sum(name.startswith("p_") for name in METRICS) == 12
+
+
+def test_other_networks_and_the_denoiser_gain_nothing_under_the_combination_or_on_unseen_kinds():
+    for step in ("denoiser_less_none", "residual_less_conv1d", "conv2d_less_conv1d"):
+        for condition in ("spoiled", "unseen"):
+            assert clear(f"pair_{step}_{condition}") <= 0
+            assert METRICS[f"pair_{step}_{condition}"]["value"] < 0
+
+
+def test_the_five_kinds_that_hurt_most_and_the_four_that_hardly_do_are_those_of_the_answer():
+    falls = {name: m["value"] for name, m in METRICS.items() if name.startswith("fall_")}
+    ranking = sorted(falls, key=falls.get, reverse=True)
+    assert ranking[:5] == [f"fall_{kind}" for kind in ("telephone", "band_mask", "pitch", "high_pass", "speed")]
+    assert set(ranking[-4:]) == {f"fall_{kind}" for kind in ("gain", "tempo", "reverberation", "clipping")}
+
+
 def test_the_kinds_of_the_test_are_not_those_of_training(made_up):
     training = set(made_up["TRAINING_KINDS"])
     assert not training & (set(made_up["UNSEEN_KINDS"]) | set(made_up["VOICE_KINDS"]))

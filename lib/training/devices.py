@@ -9,6 +9,9 @@ from torch import nn
 def accelerator_for(mixed_precision: str, device: str | None) -> Accelerator:
     """An `Accelerator` with these settings.
 
+    On a CPU without instructions for bfloat16 (oneDNN has none below AVX-512) "bf16" becomes "no": emulated, a step
+    takes ten times as long, and an LSTM fails.
+
     accelerate keeps one state a Python process and refuses to change it, which would make a second training with
     other settings impossible in a notebook; so that state is made anew.
 
@@ -27,6 +30,8 @@ def accelerator_for(mixed_precision: str, device: str | None) -> Accelerator:
     chosen = wanted if wanted is not None and found.num_processes == 1 else found.device
     if mixed_precision == "fp16" and chosen.type == "cpu":
         raise ValueError('mixed_precision="fp16" needs a GPU; on a CPU take "no" or "bf16"')
+    if mixed_precision == "bf16" and chosen.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        mixed_precision = "no"
     if mixed_precision == "no" and chosen == found.device:
         return found
     AcceleratorState._reset_state()
