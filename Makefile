@@ -28,7 +28,7 @@ quarto: $(VENV)/bin/python
 preview: $(VENV)/.site
 	$(BIN)/python -m lib preview
 
-# Execute every notebook whose stored outputs are out of date.
+# Execute every notebook whose stored outputs are out of date; it says first how long that took before.
 run: $(VENV)/.test
 	$(BIN)/python -m lib run
 
@@ -54,5 +54,5 @@ $(VENV)/.site: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[site,notebooks,torch,spark,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[site,notebooks,torch,spark,cluster,test]"
 	@touch $@ $(VENV)/.site

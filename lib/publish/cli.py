@@ -1,10 +1,10 @@
-"""The command line: `python -m lib data | run | status | sweep | numbers | pictures | student | site | preview`."""
+"""The command line: `python -m lib data | run | status | sweep | prove | reproduce | numbers | pictures | …`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from lib.publish.project import ROOT, SCALES, PublishError, notebooks, pages, write_atomically
+from lib.publish.project import ROOT, SCALES, PublishError, notebooks, pages, read_notebook, write_atomically
 
 KEPT = ROOT / "data" / "cache" / "sweeps"  # what sweeps had stored before
 
@@ -21,6 +21,12 @@ def command_run(args: argparse.Namespace) -> int:
     chosen = [p.resolve() for p in args.notebook] or [p for p in notebooks() if problems(p)]
     if not chosen:
         print("Every notebook is up to date; name one to run it all the same.")
+    elif args.scale == "cpu":
+        from lib.publish.reproduce import duration
+
+        stamps = [read_notebook(p).get("metadata", {}).get("provenance") or {} for p in chosen]
+        took = duration(sum(s.get("seconds", 0) for s in stamps))
+        print(f"{len(chosen)} of {len(notebooks())} notebooks to run, {took} by what they took before.")
     failed = 0
     for path in chosen:
         try:
@@ -32,12 +38,13 @@ def command_run(args: argparse.Namespace) -> int:
 
 
 def command_status(args: argparse.Namespace) -> int:
+    from lib.publish.key import Tree
     from lib.publish.stamp import problems
     from lib.publish.sweep import sweep_problems
 
-    stale = 0
+    stale, tree = 0, Tree.at()
     for path in notebooks():
-        reasons = problems(path) + sweep_problems(path)
+        reasons = problems(path, tree=tree) + sweep_problems(path, tree=tree)
         stale += bool(reasons)
         print(f"{short(path)}: {'; '.join(reasons) if reasons else 'up to date'}")
     return 1 if stale else 0
@@ -56,7 +63,20 @@ def command_sweep(args: argparse.Namespace) -> int:
     from lib.publish.sweep import sweep, sweep_file
 
     set_aside(sweep_file(args.notebook))
-    return 1 if sweep(args.notebook, args.jobs, only=args.only) else 0
+    return 1 if sweep(args.notebook, args.jobs, only=args.only, cluster=args.cluster) else 0
+
+
+def command_prove(args: argparse.Namespace) -> int:
+    from lib.publish.prove import prove
+
+    return 1 if prove([p.resolve() for p in args.notebook] or notebooks(), args.jobs) else 0
+
+
+def command_reproduce(args: argparse.Namespace) -> int:
+    from lib.publish.reproduce import reproduce
+
+    chosen = [p.resolve() for p in args.notebook] or notebooks()
+    return 1 if reproduce(chosen, args.into.resolve(), ROOT, args.jobs, args.cluster) else 0
 
 
 def command_numbers(args: argparse.Namespace) -> int:
@@ -130,7 +150,22 @@ def parser() -> argparse.ArgumentParser:
     sweep.add_argument("notebook", type=Path)
     sweep.add_argument("--jobs", type=int, default=-1, help="processes at a time (default: one a core)")
     sweep.add_argument("--only", default="", help="only settings whose JSON holds this text")
+    sweep.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, whose workers then run the settings")
     sweep.set_defaults(call=command_sweep)
+
+    prove = commands.add_parser(
+        "prove", help="carry outputs over a refactoring, where old and new code compute the same"
+    )
+    prove.add_argument("notebook", nargs="*", type=Path, help="the notebooks; with none, all")
+    prove.add_argument("--jobs", type=int, default=-1, help="processes at a time (default: one a core)")
+    prove.set_defaults(call=command_prove)
+
+    reproduce = commands.add_parser("reproduce", help="compute pages and sweeps from nothing in a folder, and compare")
+    reproduce.add_argument("notebook", nargs="*", type=Path, help="the notebooks; with none, all")
+    reproduce.add_argument("--into", type=Path, default=ROOT / "data" / "cache" / "reproduced", help="the folder")
+    reproduce.add_argument("--jobs", type=int, default=-1, help="processes at a time (default: one a core)")
+    reproduce.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, whose workers then run the sweeps")
+    reproduce.set_defaults(call=command_reproduce)
 
     numbers = commands.add_parser("numbers", help="bring the numbers quoted in prose up to date")
     numbers.set_defaults(call=command_numbers)

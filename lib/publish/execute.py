@@ -15,9 +15,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lib.publish import numbers
+from lib.publish import numbers, tracing
+from lib.publish.key import page_cells, reach
+from lib.publish.loaders import keep_calls
 from lib.publish.project import RESULTS, ROOT, SCALES, PublishError, has_tag, read_notebook, slug, write_atomically
-from lib.publish.stamp import code_hash, metrics_hash, sweep_hash
+from lib.publish.runs import MEASURED
+from lib.publish.stamp import INSTRUCTIONS, metrics_hash, read_log, sweep_hash
 
 # Runs as the last cell, in the notebook's own kernel, and tells what only that process knows; never stored.
 PROBE = """
@@ -64,11 +67,20 @@ def with_parameters(node: dict, parameters: dict) -> dict:
 
 
 def execute(
-    notebook: dict, path: Path, parameters: dict, results: Path, say: Callable[[str], None]
+    notebook: dict,
+    path: Path,
+    parameters: dict,
+    results: Path,
+    say: Callable[[str], None],
+    root: Path = ROOT,
+    trace: Path | None = None,
 ) -> tuple[dict, dict]:
     """Run every cell in a fresh kernel; the notebook with its outputs, and what the probe told.
 
-    `results` is the folder into which the notebook's `Results.save()` writes.
+    Parameters
+    ----------
+    results : the folder into which the notebook's `Results.save()` writes.
+    root : where its `lib` lies. `trace` : begins the names of files for the lines it executes (`difference.py`).
 
     Raises
     ------
@@ -85,6 +97,8 @@ def execute(
         node = with_parameters(node, parameters)
     node.cells.append(nbformat.v4.new_code_cell(PROBE))
     last_cell = len(node.cells) - 2
+    if trace:
+        node.cells.insert(0, nbformat.v4.new_code_cell(tracing.start(root)))
     section, began = "", 0.0
 
     def on_start(cell: dict, cell_index: int) -> None:
@@ -112,22 +126,25 @@ def execute(
         "NOTES_RESULTS": str(results),
         "NOTES_DATA_LOG": str(data_log),
         "PYTHONHASHSEED": "0",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
+        "ONEDNN_MAX_CPU_ISA": os.environ.get("ONEDNN_MAX_CPU_ISA", INSTRUCTIONS),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),
         "PATH": os.pathsep.join([own_python, os.environ.get("PATH", "")]),
     }
     if os.environ.get("NOTES_DATA"):  # the kernel runs in another folder
         client_env["NOTES_DATA"] = str(Path(os.environ["NOTES_DATA"]).resolve())
+    if trace:
+        client_env[tracing.TRACE] = str(trace)
     try:
         client.execute(env=client_env)
     except (CellExecutionError, DeadKernelError) as error:
         tail = "\n".join(str(error).strip().splitlines()[-12:])
         raise PublishError(f"{path}: a cell failed in section “{section}”; nothing was stored\n{tail}") from None
     probe = json.loads("".join(o["text"] for o in node.cells.pop().outputs if o.get("name") == "stdout"))
+    if trace:
+        node.cells.pop(0)
     for cell in node.cells:
         cell.metadata.pop("execution", None)  # times of day
-    lines = data_log.read_text().splitlines() if data_log.is_file() else []
-    probe["data"] = {entry["name"]: entry["hash"] for entry in map(json.loads, lines)}
-    return node, probe
+    return node, {**probe, **read_log(data_log)}
 
 
 def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> dict:
@@ -145,6 +162,7 @@ def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> d
     notebook = read_notebook(path)
     notebook["cells"] = [c for c in notebook["cells"] if not has_tag(c, "injected-parameters")]
     parameters = scale_parameters(notebook, scale, path)
+    key = reach(page_cells(notebook)).key  # of the code that is about to run
     scratch = Path(tempfile.mkdtemp(prefix="notes_run_"))
     say(f"{path.name}: {scale} run, {len(notebook['cells'])} cells")
     began = time.perf_counter()
@@ -158,10 +176,10 @@ def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> d
     stamp = {
         "scale": scale,
         "parameters": parameters,
-        "code": code_hash(notebook),
-        "modules": probe["modules"],
+        "key": key,
         "data": probe["data"],
-        "results": metrics_hash(recorded) if recorded else None,
+        "loaded": probe["loaded"],
+        "results": metrics_hash(recorded if scale != "smoke" else steady(recorded)) if recorded else None,
         **({"sweep": drawn} if (drawn := sweep_hash(path)) else {}),
         "device": probe["device"],
         "versions": probe["versions"],
@@ -175,6 +193,12 @@ def run(path: Path, scale: str = "cpu", say: Callable[[str], None] = print) -> d
     return stamp
 
 
+def steady(recorded: dict) -> dict:
+    """What was recorded, without what was measured of the machine: the same in each run of the same code."""
+    measured = [name for name in recorded["metrics"] if MEASURED.search(name) or name.startswith("speed_ratio_")]
+    return {"metrics": {name: m for name, m in recorded["metrics"].items() if name not in measured}}
+
+
 def store(path: Path, done: dict, recorded: dict | None, stamp: dict) -> None:
     """Put outputs, stamp and results in their places, each atomically, and bring the quoted numbers up to date."""
     import nbformat
@@ -182,6 +206,7 @@ def store(path: Path, done: dict, recorded: dict | None, stamp: dict) -> None:
     synthetic = [name for name in stamp["data"] if name.endswith(":synthetic")]
     if synthetic:
         raise PublishError(f"{path}: it ran on the stand-in {', '.join(synthetic)}, which is never published")
+    keep_calls(stamp["loaded"], RESULTS)
     done.metadata["provenance"] = stamp
     if recorded:
         recorded["provenance"] = stamp

@@ -9,12 +9,14 @@ Quarto and smalldocs both run this file after rendering (`post-render` in `_quar
 - writes the redirects of `aliases`, which smalldocs does not and Quarto does in a script only;
 - says in each page's head which address it has and which picture stands for it where somebody shares it;
 - lets tables be narrow: intervals and names may break;
+- says at a page's end when its figures were computed;
 - takes student notebooks, which Quarto copies as resources, out of the output;
 - mends what a screen reader stumbles over.
 
 It needs nothing but the standard library and PyYAML; under smalldocs, also latex2mathml.
 """
 
+import datetime
 import html
 import json
 import os
@@ -110,6 +112,30 @@ def described(page: str, address: str, picture: str) -> str:
     return page.replace("</head>", own + "</head>", 1)
 
 
+COMPUTED = re.compile(r'<p class="computed">.*?</p>\s*', re.S)
+
+
+def day(iso: str) -> str:
+    """A date in words: `1 December 2026`."""
+    date = datetime.date.fromisoformat(iso)
+    return f"{date.day} {date:%B %Y}"
+
+
+def computed(stamp: dict) -> str:
+    """One line that says when a page's figures were computed, and when that was last proven of newer code."""
+    text = f"Computed on {day(stamp['date'])}"
+    if carried := stamp.get("carried"):
+        text += f"; the code was refactored since, and the same outputs were proven on {day(carried[-1]['date'])}"
+    return f'<p class="computed">{html.escape(text)}.</p>\n'
+
+
+def with_foot(page: str, source: Path) -> str:
+    """A notebook's page with that line at its end."""
+    stamp = json.loads(source.read_text(encoding="utf-8")).get("metadata", {}).get("provenance")
+    page = COMPUTED.sub("", page)
+    return page.replace("</main>", computed(stamp) + "</main>", 1) if stamp else page
+
+
 def site_url(root: Path) -> str:
     """The public address of the site, without a slash at its end; empty where none is set."""
     import yaml
@@ -177,6 +203,8 @@ def finish(root: Path, out: Path, smalldocs: bool) -> None:
             continue
         old = path.read_text(encoding="utf-8")
         new = breakable(accessible(with_policy(self_contained(old))))
+        if (source := (root / where).with_suffix(".ipynb")).is_file():
+            new = with_foot(new, source)
         if base:
             address = f"{base}/{where.as_posix()}".removesuffix("index.html")
             new = described(new, address, f"{base}/{card_of(where, out)}")

@@ -27,6 +27,12 @@ def pages(root: Path = ROOT) -> list[Path]:
     return sorted(texts) + notebooks(root)
 
 
+def module_file(module: str, root: Path = ROOT) -> Path:
+    """The file of a module of `lib`, whether it is there or not."""
+    base = root.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
 def slug(notebook: Path) -> str:
     """The name of a notebook's results: its file's name; of a course unit its folder's name."""
     return notebook.parent.name if notebook.parent.parent.name == "notebooks" else notebook.stem

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from lib.publish.project import ROOT, PublishError
+from lib.publish.unchanged import is_unchanged, remember
 
 # What smalldocs says of options that Quarto needs and that lib/publish/finish.py supplies in its place, and of links
 # to the feeds, which it writes only after it has looked for them.
@@ -41,13 +42,18 @@ def render(root: Path = ROOT) -> list[str]:
     PublishError
         When the page sources can't be rendered at all, or neither renderer is installed.
     """
-    began = time.perf_counter()
-    if renderer() == "quarto":
+    began, program = time.perf_counter(), renderer()
+    if is_unchanged(root, program):
+        print(f"Nothing changed since {program} rendered the site; it is in {root / '_site'}")
+        return []
+    if program == "quarto":
         print(f"Rendering with Quarto ({needed_quarto()}); NOTES_RENDERER=smalldocs takes the other")
         warnings = render_with_quarto(root)
     else:
         print("Rendering with smalldocs, which needs nothing; `make quarto` installs Quarto, the published site's")
         warnings = render_with_smalldocs(root)
+    if not warnings:
+        remember(root, program)
     print(f"The site is in {root / '_site'} ({time.perf_counter() - began:.1f} s); open _site/index.html")
     return warnings
 

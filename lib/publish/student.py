@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from lib.publish.front_matter import options_at_head
+from lib.publish.key import MAGIC
 from lib.publish.project import (
     ROOT,
     PublishError,
@@ -23,7 +24,6 @@ from lib.publish.project import (
     read_notebook,
     write_atomically,
 )
-from lib.publish.stamp import MAGIC
 
 AUTHORED_ONLY = "authored_only"
 TEXT_STUB = "YOUR ANSWER HERE"  # as nbgrader has it, which gives an untouched one no points

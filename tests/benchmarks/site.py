@@ -22,12 +22,21 @@ def fastest(command: list[str], times: int, **environment: str) -> float:
     return min(taken)
 
 
+KEY = """
+from pathlib import Path
+from lib.publish.key import page_cells, reach
+from lib.publish.project import read_notebook
+print(reach(page_cells(read_notebook(Path("notebooks/ecg_lstm/ecg_lstm.ipynb")))).key)
+"""
+
+
 def main() -> None:
     rows = {
         "python, doing nothing": fastest([sys.executable, "-c", "pass"], 7),
         "import lib": fastest([sys.executable, "-c", "import lib"], 7),
         "import lib.data": fastest([sys.executable, "-c", "import lib.data"], 7),
         "import lib.evaluation (with numpy)": fastest([sys.executable, "-c", "import lib.evaluation"], 5),
+        "the key of a page": fastest([sys.executable, "-c", KEY], 5),
         "python -m lib status": fastest([sys.executable, "-m", "lib", "status"], 3),
         "make site, nothing changed": fastest(["make", "site", f"VENV={sys.prefix}"], 3, NOTES_RENDERER="smalldocs"),
     }

@@ -201,7 +201,7 @@ def test_the_stand_in_has_the_form_of_the_set_and_says_so(cut, made, capsys, tmp
     monkeypatch.setenv("NOTES_DATA_LOG", str(log))
     answers = load_emotify_answers("synthetic")
     assert "Synthetic stand-in for emotify" in capsys.readouterr().out
-    assert json.loads(log.read_text())["name"] == "emotify:synthetic"
+    assert json.loads(log.read_text().splitlines()[0])["name"] == "emotify:synthetic"
     assert made.synthetic
     assert made.table.dtypes.equals(load_emotify().table.dtypes)
     assert answers.dtypes.equals(load_emotify_answers().dtypes)

@@ -67,6 +67,7 @@ def test_a_run_stores_outputs_stamp_and_results_together(make, monkeypatch):
     assert stored["metadata"]["provenance"] == recorded["provenance"] == stamp
     assert recorded["metrics"]["a"]["value"] == 0.5
     assert stamp["data"] == {"heart": "d1"}
+    assert len(stamp["key"]) == 16
     assert stamp["scale"] == "cpu"
     assert stamp["peak_memory_mb"] > 0
     assert any("cell 4 of 4" in line and "A section" in line for line in said)

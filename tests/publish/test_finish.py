@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lib.publish.finish import POLICY_TAG, aliases, finish, own_styles, self_contained, sources
+from lib.publish.finish import POLICY_TAG, aliases, finish, own_styles, self_contained, sources, with_foot
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,17 @@ def test_quarto_keeps_its_own_formulas(built):
     before = (built / "_site" / "projects" / "new.html").read_text()
     finish(built, built / "_site", smalldocs=False)
     assert (built / "_site" / "projects" / "new.html").read_text() == before
+
+
+@pytest.mark.parametrize("end", ["</main>", "</main> <!-- /main -->"])
+def test_a_page_says_when_it_was_computed_and_when_that_was_proven_of_newer_code(tmp_path, end):
+    source = tmp_path / "report.ipynb"
+    stamp = {"date": "2026-12-01"}
+    source.write_text(json.dumps({"cells": [], "metadata": {"provenance": stamp}}))
+    once = with_foot(f"<main><p>Text</p>{end}", source)
+    assert '<p class="computed">Computed on 1 December 2026.</p>' in once
+    stamp["carried"] = [{"date": "2026-12-02"}, {"date": "2027-01-03"}]
+    source.write_text(json.dumps({"cells": [], "metadata": {"provenance": stamp}}))
+    twice = with_foot(once, source)
+    assert twice.count('class="computed"') == 1
+    assert "refactored since, and the same outputs were proven on 3 January 2027." in twice

@@ -129,3 +129,28 @@ def wait_for_words(port: int, words: str) -> None:
                 return
         time.sleep(0.1)
     pytest.fail(f"the preview never showed {words!r}")
+
+
+def test_an_unchanged_tree_is_not_rendered_again_and_any_change_is(fake_site):
+    root, render_again = fake_site
+    assert "Rendering" in render_again()
+    assert "Nothing changed" in render_again()
+    (root / "index.qmd").write_text("---\ntitle: Home\n---\n\nOther words.\n")
+    assert "Rendering" in render_again()
+    (root / "_site" / "index.html").unlink()
+    assert "Rendering" in render_again()
+    assert (root / "_site" / "index.html").is_file()
+
+
+@pytest.fixture
+def fake_site(tmp_path, monkeypatch, capsys):
+    """A site of one page, and a function that renders it and returns what was said."""
+    monkeypatch.setenv("NOTES_RENDERER", "smalldocs")
+    (tmp_path / "_quarto.yml").write_text("project:\n  type: website\nwebsite:\n  title: Notes\n")
+    (tmp_path / "index.qmd").write_text("---\ntitle: Home\n---\n\nWords.\n")
+
+    def again() -> str:
+        render(tmp_path)
+        return capsys.readouterr().out
+
+    return tmp_path, again

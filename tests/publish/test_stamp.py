@@ -6,7 +6,9 @@ import json
 import pytest
 
 from lib.publish import stamp
-from lib.publish.stamp import code_hash, essential, module_hashes, problems
+from lib.publish.key import Tree, reach
+from lib.publish.loaders import keep_calls
+from lib.publish.stamp import problems
 
 
 def code(source: str, **more) -> dict:
@@ -25,56 +27,20 @@ def notebook(*cells: dict, **metadata) -> dict:
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": list(cells)}
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("x = 1", "x = 1  # the first number"),
-        ("x = 1\ny = 2", "x = 1\n\n# and\n\ny = 2"),
-        ("def f():\n    return 1", 'def f():\n    """One."""\n    return 1'),
-        ("x = 1", "#| fig-cap: a caption\nx = 1"),
-        ("!ls\nx = 1", "!ls\nx = 1  # listed"),
-    ],
-)
-def test_explanations_do_not_count(before, after):
-    assert essential(before) == essential(after)
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("x = 1", "x = 2"),
-        ("x = '# one'", "x = '# two'"),
-        ('x = """a"""', 'x = """b"""'),
-        ("!pip install a", "!pip install b"),
-        ("if a:\n    b()\nc()", "if a:\n    b()\n    c()"),
-        ("not python at all (", "not python at all ["),
-    ],
-)
-def test_code_counts(before, after):
-    assert essential(before) != essential(after)
-
-
-def test_prose_and_injected_parameters_do_not_change_the_code_hash():
-    plain = notebook(code("x = 1"))
-    text = {"cell_type": "markdown", "source": "Words", "metadata": {}}
-    injected = code("x = 3", metadata={"tags": ["injected-parameters"]})
-    assert code_hash(plain) == code_hash(notebook(text, code("x = 1"), injected))
-    assert code_hash(plain) != code_hash(notebook(code("x = 2")))
-
-
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A repository with one module, one notebook stamped as run, and its results."""
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "tool.py").write_text("x = 1\n")
+    (tmp_path / "lib" / "__init__.py").write_text("")
     (tmp_path / "data" / "results").mkdir(parents=True)
     metrics = {"a": {"value": 1.0, "low": None, "high": None, "n": None, "seeds": None, "published": None}}
     (tmp_path / "data" / "results" / "report.json").write_text(json.dumps({"metrics": metrics}))
     monkeypatch.setattr(stamp, "current_data_hash", lambda name: "d1")
-    book = notebook(code("x = 1"))
+    cell = "from lib.tool import x\nprint(x)"
+    book = notebook(code(cell))
     book["metadata"]["provenance"] = {
-        "code": code_hash(book),
-        "modules": module_hashes(["lib.tool"], tmp_path),
+        "key": reach([cell], Tree.at(tmp_path)).key,
         "data": {"heart": "d1"},
         "results": stamp.digest(json.dumps(metrics, sort_keys=True)),
     }
@@ -99,20 +65,48 @@ def test_a_notebook_without_a_stamp_was_never_run(tree):
     assert tree(book) == ["never run: it has no provenance stamp"]
 
 
-def test_changed_code_is_named(tree):
+OF_OTHER_CODE = ["its code changed, in its cells or in what they reach of lib"]
+
+
+def test_changed_code_is_told(tree):
     book = copy.deepcopy(tree.book)
-    book["cells"][0]["source"] = "x = 2"
-    assert tree(book) == ["its code cells changed"]
+    book["cells"][0]["source"] += "\nprint(2)"
+    assert tree(book) == OF_OTHER_CODE
 
 
-def test_a_changed_or_missing_module_is_named(tree):
+def test_changed_or_missing_code_of_lib_is_told(tree):
     tool = tree.root / "lib" / "tool.py"
     tool.write_text('"""Only words."""\nx = 1\n')
     assert tree() == []
     tool.write_text("x = 2\n")
-    assert tree() == ["lib.tool changed"]
+    assert tree() == OF_OTHER_CODE
     tool.unlink()
-    assert tree() == ["lib.tool is gone"]
+    assert tree() == ["there is no module lib.tool, which something that a page reaches imports"]
+
+
+def test_a_loader_that_returns_something_else_or_has_other_code_is_told(tree, monkeypatch):
+    home = tree.root / "lib" / "data"
+    home.mkdir()
+    (home / "__init__.py").write_text("_HOME = {'load_it': 'it'}\n")
+    (home / "it.py").write_text("def load_it():\n    return 1\n")
+    book = copy.deepcopy(tree.book)
+    book["metadata"]["provenance"]["loaded"] = {"load_it()": "aa"}
+    results = tree.root / "data" / "results"
+    keep_calls({"load_it()": "aa"}, results, Tree.at(tree.root))
+    assert tree(book) == []
+    (home / "it.py").write_text("def load_it():\n    return 2 - 1\n")
+    assert tree(book) == ["the code of load_it() changed (`python -m lib prove` compares what it returns)"]
+    keep_calls({"load_it()": "bb"}, results, Tree.at(tree.root))
+    assert tree(book) == ["load_it() returns something else than it did"]
+    (results.parent / "loaded.json").write_text("{")
+    assert "loaded.json: no JSON" in tree(book)[0]
+
+
+@pytest.mark.parametrize("stamp", ["text", {}, {"key": 7}, {"code": "0", "modules": {}}])
+def test_a_stamp_that_can_not_be_read_is_told(tree, stamp):
+    book = copy.deepcopy(tree.book)
+    book["metadata"]["provenance"] = stamp
+    assert "its provenance stamp can't be read" in tree(book)[0]
 
 
 def test_other_data_is_named_and_absent_data_is_no_fault(tree, monkeypatch):
@@ -137,8 +131,3 @@ def test_missing_and_failed_outputs_are_named(tree):
     book["cells"][0]["execution_count"] = None
     book["cells"][0]["outputs"] = [{"output_type": "error", "ename": "E", "evalue": "", "traceback": []}]
     assert tree(book) == ["a cell was never executed", "a stored output is an error"]
-
-
-def test_the_plumbing_of_downloads_does_not_make_results_stale():
-    assert "lib.data.download" not in module_hashes(["lib.data.download", "lib.publish.stamp"])
-    assert "lib.publish.stamp" in module_hashes(["lib.data.download", "lib.publish.stamp"])

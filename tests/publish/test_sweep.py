@@ -9,6 +9,7 @@ pytest.importorskip("joblib")
 from lib.publish import cli
 from lib.publish import sweep as sweeps
 from lib.publish.project import PublishError
+from lib.publish.runs import read_runs
 from lib.publish.stamp import sweep_file
 
 COMMON = "import os\n\ndef power(x, n):\n    return x**n"
@@ -37,7 +38,7 @@ def notebook(tmp_path, monkeypatch):
 def quiet(path, **options):
     said = []
     failed = sweeps.sweep(path, jobs=1, say=said.append, **options)
-    return failed, said, sweeps.read_runs(sweeps.sweep_file(path))
+    return failed, said, read_runs(sweeps.sweep_file(path))
 
 
 def test_every_setting_is_run_and_kept_with_its_provenance(notebook):
@@ -45,9 +46,8 @@ def test_every_setting_is_run_and_kept_with_its_provenance(notebook):
     failed, _, runs = quiet(path)
     assert failed == 0
     assert [r["result"]["y"] for r in runs] == [0, 1, 4, 9]
-    assert {"code", "modules", "data", "versions", "device", "seconds", "peak_memory_mb", "date"} == set(
-        runs[0]["provenance"]
-    )
+    known = {"key", "data", "loaded", "versions", "device", "seconds", "peak_memory_mb", "date"}
+    assert set(runs[0]["provenance"]) == known
     assert sweeps.sweep_problems(path) == []
 
 
@@ -58,7 +58,7 @@ def test_a_second_call_runs_nothing_and_an_interrupted_one_goes_on(notebook):
     file = sweeps.sweep_file(path)
     lines = file.read_text().splitlines(True)
     file.write_text("".join(lines[:2]) + lines[2][:30])  # killed while writing the third
-    assert sweeps.sweep_problems(path) == ["2 runs of its sweep are missing or of other code"]
+    assert sweeps.sweep_problems(path) == ["2 of 4 runs of its sweep are missing"]
     _, said, runs = quiet(path)
     assert "2 of 4 runs are there, 2 to do" in said[0]
     assert runs[:2] == first[:2]
@@ -71,7 +71,7 @@ def test_changed_code_makes_its_runs_stale_and_a_comment_does_not(notebook):
     notebook((COMMON + "  # a comment", "sweep"), (SQUARE, "sweep-square"), (SETTINGS, "sweep-settings"))
     assert sweeps.sweep_problems(path) == []
     notebook((COMMON, "sweep"), (SQUARE.replace("2", "3"), "sweep-square"), (SETTINGS, "sweep-settings"))
-    assert sweeps.sweep_problems(path) == ["4 runs of its sweep are missing or of other code"]
+    assert sweeps.sweep_problems(path) == ["4 of 4 runs of its sweep: of other code"]
     assert [r["result"]["y"] for r in quiet(path)[2]] == [0, 1, 8, 27]
 
 
@@ -81,9 +81,9 @@ def test_the_command_keeps_a_copy_of_runs_that_changed_code_makes_it_drop(notebo
     notebook((COMMON, "sweep"), (SQUARE.replace("2", "3"), "sweep-square"), (SETTINGS, "sweep-settings"))
     monkeypatch.setattr(cli, "KEPT", tmp_path / "kept")
     assert cli.main(["sweep", str(path), "--jobs", "1"]) == 0
-    assert sweeps.read_runs(sweeps.sweep_file(path)) != before
+    assert read_runs(sweeps.sweep_file(path)) != before
     (copy,) = (tmp_path / "kept").iterdir()
-    assert sweeps.read_runs(copy) == before
+    assert read_runs(copy) == before
 
 
 def test_a_new_part_leaves_the_runs_of_the_others_alone(notebook):
@@ -103,7 +103,7 @@ def test_runs_on_other_data_are_told(notebook, monkeypatch):
     quiet(path)
     file = sweeps.sweep_file(path)
     file.write_text(file.read_text().replace('"data": {}', '"data": {"heart": "old"}'))
-    monkeypatch.setattr(sweeps, "current_data_hash", lambda name: "new")
+    monkeypatch.setattr("lib.publish.stamp.current_data_hash", lambda name: "new")
     assert sweeps.sweep_problems(path) == ["the data set heart differs from the one its sweep ran on"]
 
 
