@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lib.publish.key import Reach, Tree
+from lib.publish.key import Reach
 from lib.publish.project import module_file
 
 
@@ -101,10 +101,3 @@ def _heads(tree: ast.Module) -> set[int]:
         if isinstance(node, ast.ClassDef):
             lines |= {inner.lineno for inner in node.body}
     return lines
-
-
-def reach_at(root: Path, sources: list[str]) -> Reach:
-    """What cells reach in a folder that holds the repository."""
-    from lib.publish.key import cells_definition
-
-    return Reach(Tree.at(root), [cells_definition(sources)])

@@ -1,6 +1,5 @@
 """Earlier states of the repository, taken out of version control."""
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -29,13 +28,10 @@ def git(*words: str, root: Path = ROOT) -> bytes:
 @contextmanager
 def as_of(commit: str, root: Path = ROOT) -> Iterator[Path]:
     """A folder that holds the repository as it was at a commit, for as long as the block runs."""
-    folder = Path(tempfile.mkdtemp(prefix="notes_history_"))
-    try:
+    with tempfile.TemporaryDirectory(prefix="notes_history_", ignore_cleanup_errors=True) as folder:
         archive = git("archive", commit, root=root)
-        subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        yield Path(folder)
 
 
 def newest(paths: list[str], fits: Callable[[Path], bool], root: Path = ROOT) -> str | None:

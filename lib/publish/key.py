@@ -43,7 +43,6 @@ class Tree:
         """`read` takes a file's path from the root, such as "lib/plots.py", and returns its text or None."""
         self._read = read
         self._modules: dict[str, Names | None] = {}
-        self._resolved: dict[tuple[str, str], tuple] = {}
 
     @classmethod
     def at(cls, root: Path = ROOT) -> "Tree":

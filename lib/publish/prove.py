@@ -9,10 +9,10 @@ and runs carried over, five times at most; anything else stays out of date. Ther
 import datetime
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from lib.publish import difference, module_hashes, tracing
@@ -21,7 +21,7 @@ from lib.publish.history import as_of, newest
 from lib.publish.key import Tree, page_cells, part_cells, reach
 from lib.publish.loaders import keep_calls, link_sets, prove_loaders
 from lib.publish.project import RESULTS, ROOT, PublishError, notebook_text, read_notebook, slug, write_atomically
-from lib.publish.runs import differences, read_runs, setting_key, write_runs
+from lib.publish.runs import append_run, differences, read_runs, setting_key, write_runs
 from lib.publish.side_by_side import NotProven, compare_smoke, smoke_run, some
 from lib.publish.stamp import stamp_of, sweep_file
 from lib.publish.sweep import Parts, computed, settings
@@ -37,15 +37,10 @@ def prove(
     """Carry over what can be proven equal of these pages and their sweeps; returns how much can't."""
     failed = prove_loaders(say, results)
     for path in paths:
-        steps = [(f"{path.stem}", lambda path=path: prove_page(path, say, root, results))]
+        steps = {path.stem: partial(prove_page, path, say, root, results)}
         for part in stale_parts(path, results):
-            steps.append(
-                (
-                    f"{path.stem}, part {part} of its sweep",
-                    lambda path=path, part=part: prove_part(path, part, jobs, say, root, results),
-                )
-            )
-        for what, step in steps:
+            steps[f"{path.stem}, part {part} of its sweep"] = partial(prove_part, path, part, jobs, say, root, results)
+        for what, step in steps.items():
             try:
                 if done := step():
                     say(f"{what}: {done}")
@@ -75,12 +70,12 @@ def prove_page(path: Path, say: Callable[[str], None], root: Path = ROOT, result
         return ""
     carried = carries(stamp)
     inside = path.resolve().relative_to(root).as_posix()
-    commit = newest(["lib", inside], lambda folder: _has_key(folder, inside, stamp["key"]), root)
+    commit = newest(["lib", inside], lambda folder: _has_key(folder, inside, page_cells, stamp["key"]), root)
     if commit is None:
         raise NotProven("no commit holds the code that its stamp names; run it again")
     with as_of(commit, root) as old_root, traced() as old_trace, traced() as new_trace:
         old_notebook = read_notebook(old_root / inside)
-        old = difference.reach_at(old_root, page_cells(old_notebook))
+        old = reach(page_cells(old_notebook), Tree.at(old_root))
         say(f"{path.stem}: its code as of {commit[:9]} and as it is now, at the smoke scale")
         twice = [smoke_run(old_notebook, old_root / inside, old_root, trace) for trace in (old_trace, None)]
         now = smoke_run(notebook, path, root, new_trace)
@@ -101,10 +96,10 @@ def prove_page(path: Path, say: Callable[[str], None], root: Path = ROOT, result
     return f"same outputs as {commit[:9]} at the smoke scale, {len(come)} changed statements executed; carried over"
 
 
-def _has_key(folder: Path, inside: str, key: str) -> bool:
+def _has_key(folder: Path, inside: str, cells_of: Callable[[dict], list[str]], key: str) -> bool:
+    """Whether some cells of a notebook have this key in the repository in a folder."""
     try:
-        notebook = read_notebook(folder / inside)
-        return reach(page_cells(notebook), Tree.at(folder)).key == key
+        return reach(cells_of(read_notebook(folder / inside)), Tree.at(folder)).key == key
     except PublishError:
         return False
 
@@ -198,8 +193,7 @@ def recomputed(
     os.environ[tracing.TRACE] = str(file.with_suffix(".lines"))
     try:
         for run in computed(path, notebook, todo, jobs, say=say):
-            with file.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(run, ensure_ascii=False, allow_nan=False) + "\n")
+            append_run(file, run)
             done[setting_key(run["setting"])] = run
     finally:
         del os.environ[tracing.TRACE]
@@ -233,7 +227,7 @@ def unexecuted(
     missing: set[str] = set()
     for commit in sorted(commits):
         with as_of(commit, root) as old_root:
-            old = difference.reach_at(old_root, part_cells(read_notebook(old_root / inside), part))
+            old = reach(part_cells(read_notebook(old_root / inside), part), Tree.at(old_root))
             _, come = difference.changed(old, new, old_root, root)
             missing |= set(difference.untouched(come, lines, root))
     return sorted(missing)
@@ -245,14 +239,11 @@ def _state(made: dict) -> object:
 
 def _holds(folder: Path, inside: str, part: str, made: dict) -> bool:
     """Whether the repository in a folder is the code that a run was made by."""
+    if "key" in made:
+        return _has_key(folder, inside, lambda notebook: part_cells(notebook, part), made["key"])
     if not (folder / inside).is_file():
         return False
     cells = part_cells(read_notebook(folder / inside), part)
-    if "key" in made:
-        try:
-            return reach(cells, Tree.at(folder)).key == made["key"]
-        except PublishError:
-            return False
     if digest(module_hashes.essential("\n\n".join(cells))) != made["code"]:
         return False
     modules = {m: h for m, h in made["modules"].items() if not m.startswith(("lib.publish", "lib.checks"))}
@@ -266,26 +257,22 @@ def _holds(folder: Path, inside: str, part: str, made: dict) -> bool:
 def empty_cache() -> Iterator[None]:
     """A cache that holds the downloaded data sets and nothing made of them."""
     before = os.environ.get("NOTES_CACHE")
-    folder = Path(tempfile.mkdtemp(prefix="notes_cache_"))
-    link_sets(Path(before) if before else ROOT / "data" / "cache", folder)
-    os.environ["NOTES_CACHE"] = str(folder)
-    try:
-        yield
-    finally:
-        del os.environ["NOTES_CACHE"]
-        if before:
-            os.environ["NOTES_CACHE"] = before
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="notes_cache_", ignore_cleanup_errors=True) as folder:
+        link_sets(Path(before) if before else ROOT / "data" / "cache", Path(folder))
+        os.environ["NOTES_CACHE"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["NOTES_CACHE"]
+            if before:
+                os.environ["NOTES_CACHE"] = before
 
 
 @contextmanager
 def traced() -> Iterator[Path]:
     """The beginning of the names of files into which processes write the lines they execute."""
-    folder = Path(tempfile.mkdtemp(prefix="notes_trace_"))
-    try:
-        yield folder / "lines"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="notes_trace_", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "lines"
 
 
 def carries(stamp: dict) -> list[dict]:

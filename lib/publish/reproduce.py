@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lib.publish.key import Tree, page_cells, part_cells, reach
+from lib.publish.key import Tree, page_cells, reach
 from lib.publish.loaders import link_sets
 from lib.publish.project import (
     PublishError,
@@ -24,7 +24,7 @@ from lib.publish.project import (
 )
 from lib.publish.runs import differences, read_runs, setting_key
 from lib.publish.stamp import problems, stamp_of, sweep_file
-from lib.publish.sweep import at_once, settings, sweep_problems
+from lib.publish.sweep import Parts, at_once, settings, sweep_problems
 
 LEFT_OUT = (".git", ".venv", "_site", "build", "__pycache__", ".quarto", "cache", "*.egg-info", ".pytest_cache")
 PLAN = "reproduce.json"  # in the folder: the keys of what is computed there
@@ -74,7 +74,7 @@ def reproduce(
         inside = copy.relative_to(into).as_posix()
         for command in commands(copy, inside, into, jobs, cluster):
             say(f"{inside}: {command[0]}")
-            if _lib(command, into, root):
+            if _lib(command, into):
                 failed.append(inside)
                 break
     say("\n" + report([p for p in paths if p.relative_to(root).as_posix() not in failed], into, root))
@@ -94,7 +94,7 @@ def commands(copy: Path, inside: str, into: Path, jobs: int, cluster: str | None
     return left
 
 
-def _lib(command: list[str], into: Path, root: Path) -> int:
+def _lib(command: list[str], into: Path) -> int:
     environment = {**os.environ, "PYTHONPATH": str(into), "NOTES_CACHE": str(into / "data" / "cache")}
     if named := os.environ.get("NOTES_DATA"):
         environment["NOTES_DATA"] = str(Path(named).resolve())
@@ -146,8 +146,8 @@ def keys(paths: list[Path], root: Path) -> dict[str, str]:
         notebook = read_notebook(path)
         name = path.relative_to(root).as_posix()
         found[name] = reach(page_cells(notebook), tree).key
-        for part in sorted({s["part"] for s in settings(notebook, path)}):
-            found[f"{name} {part}"] = reach(part_cells(notebook, part), tree).key
+        parts = Parts(notebook, {s["part"] for s in settings(notebook, path)}, tree=tree)
+        found |= {f"{name} {part}": key for part, key in parts.keys.items()}
     return found
 
 

@@ -1,6 +1,7 @@
 """The stored runs of a sweep: a file of lines, one a run, with its setting, its result and where it comes from."""
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,6 +42,14 @@ def read_runs(file: Path) -> list[dict]:
 
 def write_runs(file: Path, runs: Iterable[dict]) -> None:
     write_atomically(file, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in runs))
+
+
+def append_run(file: Path, run: dict) -> None:
+    """Add a run to the file, on the disk before the next one begins."""
+    with file.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(run, ensure_ascii=False, allow_nan=False) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def differences(one: dict, other: dict) -> list[str]:

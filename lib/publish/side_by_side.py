@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -19,13 +18,10 @@ class NotProven(Exception):
 def smoke_run(notebook: dict, path: Path, root: Path, trace: Path | None) -> tuple[list, dict]:
     """The outputs of a smoke run's cells, in order, and the metrics that it recorded."""
     parameters = scale_parameters(notebook, "smoke", path)
-    folder = Path(tempfile.mkdtemp(prefix="notes_smoke_"))
-    try:
-        done, _ = execute(notebook, path, parameters, folder, lambda line: None, root=root, trace=trace)
-        file = folder / f"{slug(path)}.json"
+    with tempfile.TemporaryDirectory(prefix="notes_smoke_", ignore_cleanup_errors=True) as folder:
+        done, _ = execute(notebook, path, parameters, Path(folder), lambda line: None, root=root, trace=trace)
+        file = Path(folder) / f"{slug(path)}.json"
         recorded = json.loads(file.read_text(encoding="utf-8"))["metrics"] if file.is_file() else {}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     outputs = [list(map(_plain, joined(c["outputs"]))) for c in done["cells"] if c["cell_type"] == "code"]
     return [o for o in outputs if o], recorded
 

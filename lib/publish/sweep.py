@@ -27,7 +27,7 @@ from lib.publish.definitions import digest
 from lib.publish.key import Tree, part_cells, reach
 from lib.publish.loaders import keep_calls, loader_problems
 from lib.publish.project import RESULTS, ROOT, PublishError, has_tag, read_notebook
-from lib.publish.runs import read_runs, setting_key, write_runs
+from lib.publish.runs import append_run, read_runs, setting_key, write_runs
 from lib.publish.stamp import (
     INSTRUCTIONS,
     data_problems,
@@ -269,10 +269,7 @@ def sweep(
     say(f"{path.name}: {len(done)} of {len(wanted)} runs are there, {len(todo)} to do{estimate(kept, todo, jobs)}")
     stored = 0
     for run in computed(path, notebook, todo, jobs, cluster, say):
-        with file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(run, ensure_ascii=False, allow_nan=False) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
+        append_run(file, run)
         keep_calls(run["provenance"]["loaded"], results, parts.tree)
         stored += 1
     write_runs(file, read_runs(file))

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -18,16 +17,8 @@ pytestmark = pytest.mark.slow
 
 
 def started(root, *words: str) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    return subprocess.Popen(
-        [sys.executable, "-m", f"distributed.cli.dask_{words[0]}", *words[1:]],
-        cwd=root,
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+    """A scheduler or a worker, whose log is read from `stdout`."""
+    return toy.python(root, f"distributed.cli.dask_{words[0]}", *words[1:])
 
 
 @pytest.fixture
@@ -37,7 +28,7 @@ def cluster(tmp_path):
     page = toy.make(root, pause=0.5)
     scheduler = started(root, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
     processes = [scheduler]
-    address = next(m[1] for line in scheduler.stderr if (m := re.search(r"Scheduler at:\s+(tcp://\S+)", line)))
+    address = next(m[1] for line in scheduler.stdout if (m := re.search(r"Scheduler at:\s+(tcp://\S+)", line)))
 
     def worker(folder=root):
         options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")

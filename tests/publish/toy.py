@@ -1,8 +1,10 @@
 """A small repository with one page and its sweep, for the tests of keys, proofs and reproductions."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from lib.publish.project import ROOT
@@ -37,6 +39,19 @@ with open(os.path.join(os.environ["NOTES_RESULTS"], "toy.json"), "w") as file:
     json.dump({"slug": "toy", "provenance": None, "metrics": {"cube": entry}}, file)
 print(entry["value"], time.perf_counter())
 """
+
+
+def python(root: Path, *words: str) -> subprocess.Popen:
+    """`python -m WORDS` in the repository at `root`, with its `lib`; `stdout` is all that it says."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *words],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def git(root: Path, *words: str) -> None:
